@@ -1,0 +1,52 @@
+//! JPEG inside Tight: a whole JFIF picture of exactly the rectangle's size.
+
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+use crate::geometry::{Pixel, Rect};
+use crate::picture::Picture;
+use crate::rfb::error::ProtocolError;
+
+/// The largest JPEG rectangle that is decoded at once, in pixels.
+const MAX_AREA: u64 = 4 << 20;
+
+/// Draws the picture, its size checked before it is decoded.
+pub(super) fn decode(bytes: &[u8], rect: Rect, picture: &mut Picture) -> Result<(), ProtocolError> {
+    if rect.area() > MAX_AREA {
+        return Err(ProtocolError::Jpeg("larger than 4 Mpx"));
+    }
+    let options = DecoderOptions::default()
+        .set_max_width(rect.width.into())
+        .set_max_height(rect.height.into())
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|_| ProtocolError::Jpeg("its header"))?;
+    if decoder.dimensions() != Some((rect.width.into(), rect.height.into())) {
+        return Err(ProtocolError::Jpeg("its size is not the rectangle's"));
+    }
+    let rgb = decoder.decode().map_err(|_| ProtocolError::Jpeg("its data"))?;
+    let (rows, _) = rgb.as_chunks::<3>();
+    for (y, row) in (rect.y..).zip(rows.chunks_exact(rect.width.max(1).into())).take(rect.height.into()) {
+        for (pixel, [r, g, b]) in picture.row_mut(rect.x, y, rect.width).iter_mut().zip(row) {
+            *pixel = Pixel::rgb(*r, *g, *b);
+        }
+    }
+    Ok(())
+}
+
+/// A JPEG of the picture, `quality` 1 to 100; empty if the encoder cannot (it writes to memory, so it can).
+pub(super) fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
+    let mut rgb = Vec::with_capacity(picture.pixels().len() * 3);
+    picture.pixels().iter().for_each(|p| rgb.extend_from_slice(&[p.r(), p.g(), p.b()]));
+    let mut out = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
+    let sampling = if quality >= 85 { jpeg_encoder::SamplingFactor::F_1_1 } else { jpeg_encoder::SamplingFactor::F_2_2 };
+    encoder.set_sampling_factor(sampling);
+    let size = picture.size();
+    match encoder.encode(&rgb, size.width, size.height, jpeg_encoder::ColorType::Rgb) {
+        Ok(()) => out,
+        Err(_) => Vec::new(),
+    }
+}

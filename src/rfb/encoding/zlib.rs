@@ -1,0 +1,96 @@
+//! Zlib (rfbproto, encoding 6): a Raw rectangle through one zlib stream per connection.
+
+use super::inflate::{Compressed, Inflater};
+use super::{Step, raw};
+use crate::geometry::Rect;
+use crate::picture::Picture;
+use crate::rfb::Reader;
+use crate::rfb::codec::Put;
+use crate::rfb::error::{Halt, ProtocolError};
+use crate::rfb::pixel_format::Shape;
+
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    data: Option<Compressed>,
+    rows: raw::Rows,
+    drawn: bool,
+}
+
+impl Body {
+    pub(super) fn step(
+        &mut self,
+        input: &[u8],
+        rect: Rect,
+        shape: &Shape,
+        stream: &mut Inflater,
+        picture: &mut Picture,
+    ) -> Result<Option<Step>, ProtocolError> {
+        let Some(data) = &mut self.data else {
+            let mut r = Reader::new(input);
+            let Some(length) = Halt::or_wait(r.u32())? else { return Ok(None) };
+            let raw = rect.area() as usize * shape.len();
+            self.data = Some(Compressed::new(length as usize, raw, "Zlib")?);
+            return Ok(Step::of(4, length == 0 && raw == 0));
+        };
+        let taken = data.feed(input, stream)?;
+        let mut moved = taken > 0;
+        if !self.drawn {
+            if let Some(step) = self.rows.step(stream.ready(), rect, shape, picture)? {
+                stream.consume(step.taken);
+                self.drawn = step.done;
+                moved = true;
+            } else if !moved {
+                data.starved()?;
+            }
+        }
+        let done = self.drawn && data.finish(stream)?;
+        Ok((moved || done).then_some(Step { taken, done }))
+    }
+}
+
+/// Appends the length and the compressed pixels.
+pub fn encode(picture: &Picture, shape: &Shape, stream: &mut Deflater, out: &mut Vec<u8>) {
+    let mut pixels = Vec::new();
+    raw::encode(picture, shape, &mut pixels);
+    let at = out.len();
+    out.put_u32(0);
+    stream.compress(&pixels, out);
+    patch_length(out, at);
+}
+
+/// Writes at `at` how many bytes follow the four there.
+pub(super) fn patch_length(out: &mut [u8], at: usize) {
+    let length = (out.len() - at - 4) as u32;
+    if let Some(place) = out.get_mut(at..at + 4) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// A zlib stream that lasts as long as the connection, flushed after every rectangle.
+#[derive(Debug)]
+pub struct Deflater(flate2::Compress);
+
+impl Default for Deflater {
+    fn default() -> Self {
+        // Level 1: pixels of screens gain little from more, and latency is what people feel.
+        Self(flate2::Compress::new(flate2::Compression::fast(), true))
+    }
+}
+
+impl Deflater {
+    /// Appends `bytes`, compressed up to a sync flush.
+    pub fn compress(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let start = self.0.total_in();
+        loop {
+            out.reserve(bytes.len() / 4 + 256);
+            let taken = (self.0.total_in() - start) as usize;
+            let rest = bytes.get(taken..).unwrap_or_default();
+            // Compression of bytes at hand cannot fail; what it says is how far it came.
+            let _ = self.0.compress_vec(rest, out, flate2::FlushCompress::Sync);
+            let all_taken = (self.0.total_in() - start) as usize == bytes.len();
+            if all_taken && out.len() < out.capacity() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be wrong with a peer's bytes, each by name. A peer's text is escaped, never shown as it came.
+
+use crate::geometry::{Rect, Size};
+
+/// Why parsing stopped.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// The unit is not all there yet: keep the bytes and come back with more.
+    #[error("more bytes are needed")]
+    Short,
+    #[error(transparent)]
+    Broken(#[from] ProtocolError),
+}
+
+impl Halt {
+    /// `Ok(None)` when more bytes are needed.
+    pub fn or_wait<T>(result: Result<T, Self>) -> Result<Option<T>, ProtocolError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Self::Short) => Ok(None),
+            Err(Self::Broken(error)) => Err(error),
+        }
+    }
+}
+
+/// A peer broke the protocol or our limits. [`ProtocolError::code`] is stable: traces and tests use it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    #[error("the peer does not speak RFB: its first bytes are \"{0}\"")]
+    NotRfb(String),
+    #[error("the peer speaks RFB {0}, which is not supported; 3.3, 3.7 and 3.8 are")]
+    BadVersion(String),
+    #[error("the pixel format's {field} is {value}, which cannot be")]
+    PixelFormat { field: &'static str, value: u32 },
+    #[error("a colour map was asked for; only true-colour pixel formats are served")]
+    ColourMap,
+    #[error("the screen would be {0}; 1×1 to 16384×16384 and at most 64 Mpx can be shown")]
+    SizeLimit(Size),
+    #[error("rectangle {rect:?} leaves the {screen} screen")]
+    RectOutside { rect: Rect, screen: Size },
+    #[error("encoding {0} was not asked for")]
+    EncodingNotRequested(i32),
+    #[error("CopyRect copies from outside the screen")]
+    CopyRectSource,
+    #[error("an RRE rectangle has {0} subrectangles, more than its pixels")]
+    RreCount(u32),
+    #[error("a subrectangle leaves its rectangle ({0})")]
+    Subrect(&'static str),
+    #[error("a Hextile tile is wrong: {0}")]
+    Hextile(&'static str),
+    #[error("a Tight rectangle is wrong: {0}")]
+    Tight(&'static str),
+    #[error("a ZRLE or TRLE tile is wrong: {0}")]
+    Zrle(&'static str),
+    #[error("compressed data is broken ({0})")]
+    Inflate(&'static str),
+    #[error("compressed data gives more than its rectangle holds ({0})")]
+    InflateLimit(&'static str),
+    #[error("a JPEG rectangle is wrong: {0}")]
+    Jpeg(&'static str),
+    #[error("message type {0} is unknown, so its length is too")]
+    UnknownMessage(u8),
+    #[error("message type {0} ({1}) has no safe length and was never negotiated")]
+    UnsafeMessage(u8, &'static str),
+    #[error("a fence carries {0} bytes; 64 are allowed")]
+    Fence(u8),
+    #[error("a fence answers a question that nobody asked")]
+    FenceUnasked,
+    #[error("continuous updates were not announced")]
+    ContinuousUpdates,
+    #[error("a cut text of {0} bytes is past the limit of 1 MiB")]
+    CutText(u64),
+    #[error("a {0} of {1} bytes is past the limit of 1 MiB")]
+    InputTooLong(&'static str, u64),
+    #[error("the colour map entries {0} to {1} leave the map")]
+    ColourMapRange(u16, u32),
+    #[error("{0} encodings are listed; 1024 are allowed")]
+    EncodingsCount(u16),
+    #[error("a text of {0} bytes is past the limit")]
+    TextLength(u32),
+    #[error("an update holds more than {0} rectangles without a pixel")]
+    RectFlood(u32),
+    #[error("the peer sent more than a message may hold")]
+    Overlong,
+}
+
+impl ProtocolError {
+    /// The stable name of the error, without the leg (`up.` or `dn.`).
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotRfb(_) => "not_rfb",
+            Self::BadVersion(_) => "bad_version",
+            Self::PixelFormat { .. } | Self::ColourMap => "pixel_format",
+            Self::SizeLimit(_) => "size_limit",
+            Self::RectOutside { .. } => "rect_outside",
+            Self::EncodingNotRequested(_) => "encoding_not_requested",
+            Self::CopyRectSource => "copyrect_source",
+            Self::RreCount(_) => "rre_count",
+            Self::Subrect(_) => "subrect_outside",
+            Self::Hextile(_) => "hextile",
+            Self::Tight(_) => "tight",
+            Self::Zrle(_) => "zrle_run",
+            Self::Inflate(_) => "inflate",
+            Self::InflateLimit(_) => "inflate_limit",
+            Self::Jpeg(_) => "jpeg",
+            Self::UnknownMessage(_) | Self::UnsafeMessage(..) => "unknown_message",
+            Self::Fence(_) | Self::FenceUnasked => "fence",
+            Self::ContinuousUpdates => "cu",
+            Self::CutText(_) => "cuttext",
+            Self::InputTooLong(..) => "input_too_long",
+            Self::ColourMapRange(..) => "colour_map",
+            Self::EncodingsCount(_) => "encodings_count",
+            Self::TextLength(_) => "text_length",
+            Self::RectFlood(_) => "rect_flood",
+            Self::Overlong => "overlong",
+        }
+    }
+}
+
+/// A peer's text made safe to show: controls, quotes and non-ASCII escaped, at most 200 bytes of it.
+pub fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().take(200).flat_map(|b| std::ascii::escape_default(*b)).map(char::from).collect()
+}

@@ -1,0 +1,433 @@
+//! Our side towards a site.
+
+use zeroize::Zeroizing;
+
+use super::{ServerInit, Version};
+use crate::geometry::Size;
+use crate::rfb::error::{Halt, ProtocolError, escaped};
+use crate::rfb::request::Outbound;
+use crate::rfb::security::{self, NONE, PLAIN, TIGHT, VENCRYPT, VNC_AUTH, X509_NONE, X509_PLAIN, X509_VNC};
+use crate::rfb::{PixelFormat, Reader};
+
+/// What the site wants to know of us.
+#[derive(Debug, Clone, Default)]
+pub enum Login {
+    #[default]
+    Nothing,
+    Password(Zeroizing<String>),
+    User { name: String, password: Zeroizing<String> },
+}
+
+/// What protects the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Nothing, or a tunnel that we do not see.
+    Bare,
+    /// TLS was there before the first byte of RFB.
+    Tls,
+    /// TLS must be started inside RFB, by VeNCrypt.
+    Vencrypt,
+}
+
+/// Why a site could not be entered. [`HandshakeError::code`] is stable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandshakeError {
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error("the site refuses connections: \"{0}\"")]
+    Refused(String),
+    #[error("the site's reason for refusing is {0} bytes long; 4096 are read at most")]
+    ReasonTooLong(u32),
+    #[error("the site offers only {offered}; configure it to offer {wanted}")]
+    NoCommonSecurity { offered: String, wanted: &'static str },
+    #[error("the site offers only {offered}, though a password is configured for it: somebody may be between, or its password was removed. Restore it, or remove `login` from the site's configuration")]
+    Downgrade { offered: String },
+    #[error("VeNCrypt: {0}")]
+    Vencrypt(String),
+    #[error("Tight security: {0}")]
+    Tight(&'static str),
+    #[error("bytes came between the VeNCrypt agreement and TLS: somebody may be between")]
+    TlsInjection,
+    #[error("the site refused the login{}; correct `login` in the site's configuration, then show the site again", reason(.0))]
+    AuthFailed(String),
+    #[error("the site answered the login with an unknown result ({0})")]
+    AuthResult(u32),
+}
+
+fn reason(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" (\"{text}\")") }
+}
+
+impl HandshakeError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Protocol(error) => error.code(),
+            Self::Refused(_) => "refused",
+            Self::ReasonTooLong(_) => "reason_too_long",
+            Self::NoCommonSecurity { .. } => "no_common_security",
+            Self::Downgrade { .. } => "downgrade",
+            Self::Vencrypt(_) => "vencrypt",
+            Self::Tight(_) => "tight_security",
+            Self::TlsInjection => "tls_injection",
+            Self::AuthFailed(_) => "auth_failed",
+            Self::AuthResult(_) => "auth_result",
+        }
+    }
+
+    /// Whether trying again by ourselves could lock accounts: then an operator must say so.
+    pub fn needs_operator(&self) -> bool {
+        matches!(self, Self::AuthFailed(_) | Self::AuthResult(_) | Self::Downgrade { .. } | Self::TlsInjection)
+    }
+}
+
+/// What the driver must do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    Send(Outbound),
+    /// Start TLS on the socket; call [`ClientHandshake::tls_started`] when it stands.
+    StartTls,
+    Ready(Entered),
+}
+
+/// The handshake's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entered {
+    pub init: ServerInit,
+    pub version: Version,
+    /// "VeNCrypt X509Plain (262)"
+    pub security: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Version,
+    Types,
+    TightTunnels,
+    TightTypes,
+    Challenge,
+    VencryptVersion,
+    VencryptAck,
+    VencryptSubtypes,
+    VencryptGo,
+    AwaitTls,
+    Result,
+    Reason { login: bool },
+    Init,
+    Name { left: u32, init: ServerInit },
+    TightCapabilities(ServerInit),
+    Capabilities { left: u32, init: ServerInit },
+    Done,
+}
+
+/// The handshake as a client.
+#[derive(Debug)]
+pub struct ClientHandshake {
+    stage: Stage,
+    login: Login,
+    transport: Transport,
+    version: Version,
+    security: u32,
+    tight: bool,
+}
+
+/// One move: the next stage and what to send on the way.
+type Move = (Stage, Option<Vec<u8>>);
+
+impl ClientHandshake {
+    pub fn new(login: Login, transport: Transport) -> Self {
+        Self { stage: Stage::Version, login, transport, version: Version::V3_8, security: 0, tight: false }
+    }
+
+    /// Takes from `input`: the bytes taken and what to do. `None`: come back with more bytes.
+    pub fn advance(&mut self, input: &[u8]) -> Result<Option<(usize, Option<Asked>)>, HandshakeError> {
+        if self.stage == Stage::AwaitTls {
+            return if input.is_empty() { Ok(Some((0, Some(Asked::StartTls)))) } else { Err(HandshakeError::TlsInjection) };
+        }
+        if let Stage::Name { left, init } | Stage::Capabilities { left, init } = &mut self.stage {
+            let taken = (*left as usize).min(input.len());
+            *left -= taken as u32;
+            if *left > 0 {
+                return Ok((taken > 0).then_some((taken, None)));
+            }
+            let init = *init;
+            if self.tight && matches!(self.stage, Stage::Name { .. }) {
+                self.stage = Stage::TightCapabilities(init);
+                return Ok(Some((taken, None)));
+            }
+            self.stage = Stage::Done;
+            let entered = Entered { init, version: self.version, security: security::name(self.security) };
+            return Ok(Some((taken, Some(Asked::Ready(entered)))));
+        }
+        let mut r = Reader::new(input);
+        match self.step(&mut r) {
+            Err(Stop::Wait) => Ok(None),
+            Err(Stop::Error(error)) => Err(error),
+            Ok((stage, send)) => {
+                self.stage = stage;
+                Ok(Some((r.taken(), send.map(|bytes| Asked::Send(Outbound::new(bytes))))))
+            }
+        }
+    }
+
+    /// TLS stands: the handshake goes on inside it.
+    pub fn tls_started(&mut self) {
+        self.stage = match self.security {
+            X509_VNC => Stage::Challenge,
+            _ => Stage::Result,
+        };
+    }
+
+    /// What must be sent first inside TLS: the name and password of X509Plain.
+    pub fn first_inside_tls(&self) -> Option<Outbound> {
+        (self.security == X509_PLAIN).then(|| Outbound::new(self.plain()))
+    }
+
+    fn step(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+        match self.stage {
+            Stage::Version => {
+                let (major, minor) = Version::read(r)?;
+                self.version = Version::of_server(major, minor)?;
+                Ok((Stage::Types, Some(self.version.line().to_vec())))
+            }
+            Stage::Types => self.types(r),
+            Stage::TightTunnels => tight_tunnels(r),
+            Stage::TightTypes => self.tight_types(r),
+            Stage::Challenge => {
+                let challenge = r.array()?;
+                let Login::Password(password) = &self.login else { return Err(HandshakeError::AuthFailed(String::new()).into()) };
+                Ok((Stage::Result, Some(security::vnc_auth_response(password.as_bytes(), &challenge).to_vec())))
+            }
+            Stage::VencryptVersion => match r.array::<2>()? {
+                version if version >= [0, 2] => Ok((Stage::VencryptAck, Some(vec![0, 2]))),
+                [major, minor] => Err(HandshakeError::Vencrypt(format!("version {major}.{minor} is too old; 0.2 is needed")).into()),
+            },
+            Stage::VencryptAck => match r.u8()? {
+                0 => Ok((Stage::VencryptSubtypes, None)),
+                _ => Err(HandshakeError::Vencrypt("the site refuses version 0.2".to_owned()).into()),
+            },
+            Stage::VencryptSubtypes => self.subtypes(r),
+            Stage::VencryptGo => match r.u8()? {
+                1 => Ok((Stage::AwaitTls, None)),
+                _ => Err(HandshakeError::Vencrypt("the site cannot start TLS; look at its certificate and key".to_owned()).into()),
+            },
+            Stage::Result => self.result(r),
+            Stage::Reason { login } => {
+                let length = r.u32()?;
+                if length > 4096 {
+                    return Err(HandshakeError::ReasonTooLong(length).into());
+                }
+                let text = escaped(r.take(length as usize)?);
+                Err(if login { HandshakeError::AuthFailed(text) } else { HandshakeError::Refused(text) }.into())
+            }
+            Stage::Init => server_init(r),
+            Stage::TightCapabilities(init) => {
+                let counts = [r.u16()?, r.u16()?, r.u16()?].map(u32::from);
+                r.skip(2)?;
+                if counts.iter().any(|n| *n > 512) {
+                    return Err(HandshakeError::Tight("more than 512 capabilities").into());
+                }
+                Ok((Stage::Capabilities { left: 16 * counts.iter().sum::<u32>(), init }, None))
+            }
+            Stage::AwaitTls | Stage::Name { .. } | Stage::Capabilities { .. } | Stage::Done => Err(Stop::Wait),
+        }
+    }
+
+    /// The server's list, or in 3.3 its choice.
+    fn types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+        if self.version == Version::V3_3 {
+            let kind = r.u32()?;
+            return match u8::try_from(kind) {
+                Ok(0) => Ok((Stage::Reason { login: false }, None)),
+                Ok(kind) => {
+                    let (kind, stage) = self.choose(&[kind])?;
+                    if !matches!(kind, NONE | VNC_AUTH) {
+                        return Err(self.no_common(&[kind.into()]).into());
+                    }
+                    Ok(self.leave_types(stage, None))
+                }
+                Err(_) => Err(self.no_common(&[kind]).into()),
+            };
+        }
+        let count = r.u8()?;
+        if count == 0 {
+            return Ok((Stage::Reason { login: false }, None));
+        }
+        let (kind, stage) = self.choose(r.take(count.into())?)?;
+        Ok(self.leave_types(stage, Some(vec![kind])))
+    }
+
+    /// After None there is a result in 3.8 only, and ClientInit is ours to send.
+    fn leave_types(&self, stage: Stage, choice: Option<Vec<u8>>) -> Move {
+        if stage == Stage::Result && self.version < Version::V3_8 {
+            let mut bytes = choice.unwrap_or_default();
+            bytes.push(SHARED);
+            return (Stage::Init, Some(bytes));
+        }
+        (stage, choice)
+    }
+
+    fn choose(&mut self, offered: &[u8]) -> Result<(u8, Stage), HandshakeError> {
+        let wide = || offered.iter().copied().map(u32::from);
+        let has = |kind| offered.contains(&kind);
+        let plain = match (&self.login, self.transport) {
+            (_, Transport::Vencrypt) => None,
+            (Login::Nothing, _) => Some((NONE, Stage::Result)),
+            (Login::Password(_), _) => Some((VNC_AUTH, Stage::Challenge)),
+            (Login::User { .. }, _) => None,
+        };
+        let vencrypt = self.transport == Transport::Vencrypt
+            || self.transport == Transport::Tls && matches!(self.login, Login::User { .. });
+        if let Some((kind, stage)) = plain.filter(|(kind, _)| has(*kind)) {
+            self.security = kind.into();
+            return Ok((kind, stage));
+        }
+        if vencrypt && has(VENCRYPT) && self.version > Version::V3_3 {
+            return Ok((VENCRYPT, Stage::VencryptVersion));
+        }
+        if has(TIGHT) && self.version > Version::V3_3 {
+            self.tight = true;
+            return Ok((TIGHT, Stage::TightTunnels));
+        }
+        if !matches!(self.login, Login::Nothing) && wide().all(|kind| kind == u32::from(NONE)) {
+            return Err(HandshakeError::Downgrade { offered: security::names(wide()) });
+        }
+        Err(self.no_common(&wide().collect::<Vec<_>>()))
+    }
+
+    fn no_common(&self, offered: &[u32]) -> HandshakeError {
+        let wanted = match (self.transport, &self.login) {
+            (Transport::Vencrypt, Login::Nothing) => "VeNCrypt with X509None (260)",
+            (Transport::Vencrypt, Login::Password(_)) => "VeNCrypt with X509Vnc (261)",
+            (Transport::Vencrypt, Login::User { .. }) => "VeNCrypt with X509Plain (262)",
+            (_, Login::Nothing) => "None (1), or give the site a `login` in Lucarne's configuration",
+            (_, Login::Password(_)) => "VncAuth (2)",
+            (Transport::Tls, Login::User { .. }) => "VeNCrypt Plain (256) inside TLS",
+            (Transport::Bare, Login::User { .. }) => "VeNCrypt with X509Plain (262), and set `security = \"vencrypt\"`: a name and password travel inside TLS only",
+        };
+        HandshakeError::NoCommonSecurity { offered: security::names(offered.iter().copied()), wanted }
+    }
+
+    fn tight_types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+        let count = r.u32()?;
+        let codes = capabilities(r, count)?;
+        if count == 0 {
+            if !matches!(self.login, Login::Nothing) || self.transport == Transport::Vencrypt {
+                return Err(HandshakeError::Downgrade { offered: "Tight without authentication".to_owned() }.into());
+            }
+            self.security = NONE.into();
+            return Ok(self.leave_types(Stage::Result, None));
+        }
+        let offered: Vec<u8> = codes.iter().filter_map(|code| u8::try_from(*code).ok()).filter(|kind| *kind != TIGHT).collect();
+        let (kind, stage) = self.choose(&offered)?;
+        Ok(self.leave_types(stage, Some(u32::from(kind).to_be_bytes().to_vec())))
+    }
+
+    fn subtypes(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+        let count = r.u8()?;
+        let offered = (0..count).map(|_| r.u32()).collect::<Result<Vec<_>, _>>()?;
+        let wanted = match (self.transport, &self.login) {
+            (Transport::Vencrypt, Login::Nothing) if self.version == Version::V3_8 => X509_NONE,
+            (Transport::Vencrypt, Login::Password(_)) => X509_VNC,
+            (Transport::Vencrypt, Login::User { .. }) => X509_PLAIN,
+            (Transport::Tls, Login::User { .. }) => PLAIN,
+            _ => return Err(self.no_common(&offered).into()),
+        };
+        if !offered.contains(&wanted) {
+            return Err(self.no_common(&offered).into());
+        }
+        self.security = wanted;
+        let mut choice = wanted.to_be_bytes().to_vec();
+        if wanted == PLAIN {
+            choice.extend_from_slice(&self.plain());
+            return Ok((Stage::Result, Some(choice)));
+        }
+        Ok((Stage::VencryptGo, Some(choice)))
+    }
+
+    /// `U32 ulen, U32 plen, user, password`.
+    fn plain(&self) -> Vec<u8> {
+        let Login::User { name, password } = &self.login else { return Vec::new() };
+        let mut out = Vec::new();
+        out.extend_from_slice(&(name.len() as u32).to_be_bytes());
+        out.extend_from_slice(&(password.len() as u32).to_be_bytes());
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(password.as_bytes());
+        out
+    }
+
+    fn result(&self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+        match r.u32()? {
+            0 => Ok((Stage::Init, Some(vec![SHARED]))),
+            1 if self.version == Version::V3_8 => Ok((Stage::Reason { login: true }, None)),
+            1 => Err(HandshakeError::AuthFailed(String::new()).into()),
+            other => Err(HandshakeError::AuthResult(other).into()),
+        }
+    }
+}
+
+/// ClientInit: always shared, so that nobody is thrown out for us.
+const SHARED: u8 = 1;
+
+fn server_init(r: &mut Reader<'_>) -> Result<Move, Stop> {
+    let size = Size::new(r.u16()?, r.u16()?);
+    if !size.is_showable() {
+        return Err(HandshakeError::Protocol(ProtocolError::SizeLimit(size)).into());
+    }
+    // We set our own format at once, so a colour map here is no fault.
+    let format = match PixelFormat::decode(r) {
+        Err(Halt::Broken(ProtocolError::ColourMap)) => PixelFormat::NATIVE,
+        other => other?,
+    };
+    let left = r.u32()?;
+    if left > 1 << 16 {
+        return Err(HandshakeError::Protocol(ProtocolError::TextLength(left)).into());
+    }
+    Ok((Stage::Name { left, init: ServerInit { size, format } }, None))
+}
+
+fn tight_tunnels(r: &mut Reader<'_>) -> Result<Move, Stop> {
+    let count = r.u32()?;
+    capabilities(r, count)?;
+    // Code 0 is "no tunnel"; some servers list other tunnels only and take it all the same.
+    Ok((Stage::TightTypes, (count > 0).then(|| vec![0; 4])))
+}
+
+/// The codes of capabilities of 16 bytes.
+fn capabilities(r: &mut Reader<'_>, count: u32) -> Result<Vec<u32>, Stop> {
+    if count > 512 {
+        return Err(HandshakeError::Tight("more than 512 capabilities").into());
+    }
+    let read = |r: &mut Reader<'_>| {
+        let code = r.u32()?;
+        r.skip(12)?;
+        Ok(code)
+    };
+    Ok((0..count).map(|_| read(r)).collect::<Result<_, Halt>>()?)
+}
+
+/// Why a step stopped.
+enum Stop {
+    Wait,
+    Error(HandshakeError),
+}
+
+impl From<Halt> for Stop {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Short => Self::Wait,
+            Halt::Broken(error) => Self::Error(error.into()),
+        }
+    }
+}
+
+impl From<ProtocolError> for Stop {
+    fn from(error: ProtocolError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<HandshakeError> for Stop {
+    fn from(error: HandshakeError) -> Self {
+        Self::Error(error)
+    }
+}
