@@ -2,7 +2,17 @@
 //! See ARCHITECTURE.md.
 pub mod clock;
 pub mod geometry;
+pub mod governance;
 pub mod id;
+pub mod mark;
 pub mod picture;
 pub mod rfb;
+pub mod screen;
 pub mod shutdown;
+pub mod store;
+pub mod trace;
+pub mod desk;
+pub mod metrics;
+pub mod tls;
+pub mod config;
+pub mod source;

@@ -80,8 +80,8 @@ pub enum ProtocolError {
     TextLength(u32),
     #[error("an update holds more than {0} rectangles without a pixel")]
     RectFlood(u32),
-    #[error("the peer sent more than a message may hold")]
-    Overlong,
+    #[error("the screen changed its size more than {0} times in ten seconds")]
+    ResizeStorm(u32),
 }
 
 impl ProtocolError {
@@ -112,7 +112,7 @@ impl ProtocolError {
             Self::EncodingsCount(_) => "encodings_count",
             Self::TextLength(_) => "text_length",
             Self::RectFlood(_) => "rect_flood",
-            Self::Overlong => "overlong",
+            Self::ResizeStorm(_) => "resize_storm",
         }
     }
 }

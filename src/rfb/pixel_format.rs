@@ -118,7 +118,7 @@ impl PixelFormat {
     }
 
     /// Bytes of a PIXEL: 1, 2 or 4.
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         usize::from(self.bits_per_pixel / 8)
     }
 
@@ -146,7 +146,7 @@ impl PixelFormat {
 
     /// How PIXEL travels.
     pub fn pixel(&self) -> Shape {
-        Shape { format: *self, len: self.len(), drop: 0, rgb: false }
+        Shape { format: *self, len: self.bytes(), drop: 0, rgb: false }
     }
 
     /// How CPIXEL travels: three bytes where the colours fit the low (preferred) or the high three of four.
@@ -196,15 +196,11 @@ pub struct Shape {
 
 impl Shape {
     /// Bytes of a pixel in this shape.
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.len
     }
 
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
-    /// The pixel of exactly [`Shape::len`] bytes (what is missing reads as zero).
+    /// The pixel of exactly [`Shape::bytes`] bytes (what is missing reads as zero).
     pub fn get(&self, bytes: &[u8]) -> Pixel {
         if self.rgb {
             let byte = |n| bytes.get(n).copied().unwrap_or(0);
@@ -224,7 +220,7 @@ impl Shape {
         Ok(self.get(r.take(self.len)?))
     }
 
-    /// Reads pixels into `to`, each [`Shape::len`] bytes; `bytes` must hold them all.
+    /// Reads pixels into `to`, each [`Shape::bytes`] bytes; `bytes` must hold them all.
     pub fn read_row(&self, bytes: &[u8], to: &mut [Pixel]) {
         match (self.format.is_native(), self.rgb, self.len) {
             (true, false, 4) => {

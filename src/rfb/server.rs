@@ -197,7 +197,7 @@ impl ServerStream {
             // Lucarne never asks for cursors; a stream that was asked for them is still taken apart.
             number::CURSOR if rect.width <= 1024 && rect.height <= 1024 => {
                 let mask = u64::from(rect.width.div_ceil(8)) * u64::from(rect.height);
-                rect.area() * self.format.len() as u64 + mask
+                rect.area() * self.format.bytes() as u64 + mask
             }
             number::DESKTOP_NAME => match r.u32()? {
                 length if length <= 1 << 16 => length.into(),

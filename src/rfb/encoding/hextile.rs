@@ -48,7 +48,7 @@ impl Tiles {
             return Err(ProtocolError::Hextile("unknown bits in a tile's mask").into());
         }
         if mask & RAW != 0 {
-            let row = usize::from(tile.width) * shape.len();
+            let row = usize::from(tile.width) * shape.bytes();
             let bytes = r.take(row * usize::from(tile.height))?;
             for (y, bytes) in (tile.y..).zip(bytes.chunks_exact(row)) {
                 shape.read_row(bytes, picture.row_mut(tile.x, y, tile.width));
@@ -99,7 +99,7 @@ fn encode_tile(tile: &Picture, shape: &Shape, background: &mut Option<Pixel>, ou
         *background = Some(ground);
         return;
     }
-    let raw = 1 + pixels.len() * shape.len();
+    let raw = 1 + pixels.len() * shape.bytes();
     let count_at = out.len();
     out.push(0);
     let mut count = 0u32;

@@ -13,10 +13,10 @@ pub(crate) struct Rows(u16);
 impl Rows {
     /// Draws the whole rows at hand.
     pub(super) fn step(&mut self, input: &[u8], rect: Rect, shape: &Shape, picture: &mut Picture) -> Result<Option<Step>, ProtocolError> {
-        let row = usize::from(rect.width) * shape.len();
+        let row = usize::from(rect.width) * shape.bytes();
         let at_once = SLICE / usize::from(rect.width.max(1)) + 1;
         let left = usize::from(rect.height - self.0);
-        let rows = if row == 0 { left } else { (input.len() / row).min(left).min(at_once) };
+        let rows = input.len().checked_div(row).map_or(left, |rows| rows.min(left).min(at_once));
         for bytes in input.chunks_exact(row.max(1)).take(rows) {
             shape.read_row(bytes, picture.row_mut(rect.x, rect.y + self.0, rect.width));
             self.0 += 1;

@@ -88,7 +88,7 @@ impl Body {
                 picture.fill(rect, pixel);
                 None
             }
-            9 if format.len() > 1 => Some(Self::Jpeg),
+            9 if format.bytes() > 1 => Some(Self::Jpeg),
             0..=7 => {
                 let filter = if kind & 4 != 0 { Filter::decode(r, rect, format)? } else { Filter::Copy };
                 Some(Self::Basic(Basic { stream: usize::from(kind & 3), filter, data: None, row: 0 }))
@@ -116,10 +116,10 @@ impl Filter {
             1 => {
                 let shape = format.tpixel();
                 let colours = usize::from(r.u8()?) + 1;
-                let bytes = r.take(colours * shape.len())?;
-                Ok(Self::Palette(bytes.chunks_exact(shape.len()).map(|b| shape.get(b)).collect()))
+                let bytes = r.take(colours * shape.bytes())?;
+                Ok(Self::Palette(bytes.chunks_exact(shape.bytes()).map(|b| shape.get(b)).collect()))
             }
-            2 if format.len() > 1 => Ok(Self::Gradient { above: vec![[0; 3]; rect.width.into()] }),
+            2 if format.bytes() > 1 => Ok(Self::Gradient { above: vec![[0; 3]; rect.width.into()] }),
             _ => Err(ProtocolError::Tight("an unknown filter").into()),
         }
     }
@@ -130,7 +130,7 @@ impl Filter {
         match self {
             Self::Palette(colours) if colours.len() <= 2 => width.div_ceil(8),
             Self::Palette(_) => width,
-            Self::Copy | Self::Gradient { .. } => width * shape.len(),
+            Self::Copy | Self::Gradient { .. } => width * shape.bytes(),
         }
     }
 
@@ -156,7 +156,7 @@ impl Filter {
 fn gradient_row(bytes: &[u8], format: &PixelFormat, above: &mut [[u8; 3]], to: &mut [Pixel]) {
     let (shape, maxima) = (format.tpixel(), format.maxima());
     let (mut left, mut up_left) = ([0; 3], [0; 3]);
-    for ((pixel, delta), up) in to.iter_mut().zip(bytes.chunks_exact(shape.len())).zip(above) {
+    for ((pixel, delta), up) in to.iter_mut().zip(bytes.chunks_exact(shape.bytes())).zip(above) {
         let delta = format.components(shape.get(delta));
         let mut value = [0; 3];
         for (v, (((d, l), (u, c)), max)) in
@@ -279,7 +279,7 @@ pub fn encode(picture: &Picture, format: &PixelFormat, quality: Option<u8>, stre
             put_basic(&indices, stream, out);
         }
         None => {
-            if let Some(quality) = quality.filter(|_| format.len() == 4 && is_photographic(picture)) {
+            if let Some(quality) = quality.filter(|_| format.bytes() == 4 && is_photographic(picture)) {
                 let jpeg = jpeg::encode(picture, quality);
                 if !jpeg.is_empty() && jpeg.len() < 1 << 22 {
                     out.push(0x90);
@@ -289,7 +289,7 @@ pub fn encode(picture: &Picture, format: &PixelFormat, quality: Option<u8>, stre
                 }
             }
             out.push(0);
-            let mut bytes = Vec::with_capacity(pixels.len() * shape.len());
+            let mut bytes = Vec::with_capacity(pixels.len() * shape.bytes());
             shape.put_row(pixels, &mut bytes);
             put_basic(&bytes, full, out);
         }

@@ -26,7 +26,7 @@ impl Tile {
         self.pixels.resize(width * height, Pixel::BLACK);
         match r.u8()? {
             0 => {
-                let bytes = r.take(width * height * shape.len())?;
+                let bytes = r.take(width * height * shape.bytes())?;
                 shape.read_row(bytes, &mut self.pixels);
                 Ok(())
             }
@@ -55,9 +55,9 @@ impl Tile {
 
     /// The palette changes only once it is there whole: a tile that waits for bytes is read again from its start.
     fn read_palette(&mut self, r: &mut Reader<'_>, size: usize, shape: &Shape) -> Result<(), Halt> {
-        let bytes = r.take(size * shape.len())?;
+        let bytes = r.take(size * shape.bytes())?;
         self.palette.clear();
-        self.palette.extend(bytes.chunks_exact(shape.len()).map(|b| shape.get(b)));
+        self.palette.extend(bytes.chunks_exact(shape.bytes()).map(|b| shape.get(b)));
         Ok(())
     }
 
@@ -202,11 +202,11 @@ pub(super) fn encode(pixels: &[Pixel], width: usize, shape: &Shape, out: &mut Ve
     }
     let (count, tails) = runs().fold((0, 0), |(n, t), run| (n + 1, t + 1 + (run.len() - 1) / 255));
     let singles = runs().filter(|run| run.len() == 1).count();
-    let raw_size = pixels.len() * shape.len();
-    let plain_size = count * shape.len() + tails;
-    let indexed_size = if colours <= 127 { colours * shape.len() + count + tails - singles } else { usize::MAX };
+    let raw_size = pixels.len() * shape.bytes();
+    let plain_size = count * shape.bytes() + tails;
+    let indexed_size = if colours <= 127 { colours * shape.bytes() + count + tails - singles } else { usize::MAX };
     let packed_size = match colours {
-        2..=16 => colours * shape.len() + (width * bits_per_index(colours)).div_ceil(8) * (pixels.len() / width.max(1)),
+        2..=16 => colours * shape.bytes() + (width * bits_per_index(colours)).div_ceil(8) * (pixels.len() / width.max(1)),
         _ => usize::MAX,
     };
     let best = raw_size.min(plain_size).min(indexed_size).min(packed_size);

@@ -28,7 +28,7 @@ impl Body {
         let Some(data) = &mut self.data else {
             let mut r = Reader::new(input);
             let Some(length) = Halt::or_wait(r.u32())? else { return Ok(None) };
-            let raw = rect.area() as usize * shape.len();
+            let raw = rect.area() as usize * shape.bytes();
             self.data = Some(Compressed::new(length as usize, raw, "Zlib")?);
             return Ok(Step::of(4, length == 0 && raw == 0));
         };

@@ -82,7 +82,7 @@ impl Zrle {
             let mut r = Reader::new(input);
             let Some(length) = Halt::or_wait(r.u32())? else { return Ok(None) };
             // A tile of 64×64 takes at most its pixels with a run length each, and its palette.
-            let raw = rect.area() as usize * (shape.len() + 1) + 1024;
+            let raw = rect.area() as usize * (shape.bytes() + 1) + 1024;
             self.data = Some(Compressed::new(length as usize, raw, "ZRLE")?);
             return Ok(Step::of(4, length == 0 && rect.is_empty()));
         };

@@ -1,0 +1,226 @@
+//! Settings, twice: as [`written`] in TOML, and as checked here. An error names the file, the line, the key and what
+//! to write there; a [`Config`] in hand can be run.
+
+mod written;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::geometry::Rect;
+use crate::governance::Kind;
+use crate::id::SiteName;
+use crate::rfb::handshake::client::{Login, Transport};
+use crate::tls::Trust;
+use written::At;
+
+/// One setting that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{}, line {line}: {key}: {problem}", file.display())]
+pub struct ConfigError {
+    pub file: PathBuf,
+    pub line: usize,
+    pub key: String,
+    pub problem: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub node: String,
+    pub data: PathBuf,
+    pub viewers: Viewers,
+    /// Metrics and health, on loopback.
+    pub monitor: Option<SocketAddr>,
+    pub sites: Vec<Site>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Viewers {
+    /// RFB with TLS inside (VeNCrypt X509Plain).
+    pub listen: SocketAddr,
+    /// TLS first, RFB inside: for viewers behind a tunnel.
+    pub tls_first: Option<SocketAddr>,
+    /// Without TLS, loopback only, short tickets by VncAuth.
+    pub local: Option<SocketAddr>,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub tls12: bool,
+    pub max_sessions: usize,
+    /// Connections a minute from one address, and handshakes at a time in all.
+    pub per_minute: u32,
+    pub handshakes: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub name: SiteName,
+    /// What viewers and the watermark call it.
+    pub label: String,
+    pub kind: Kind,
+    /// Host and port, as written.
+    pub host: String,
+    pub port: u16,
+    pub transport: Transport,
+    pub trust: Option<Trust>,
+    pub server_name: String,
+    pub tls12: bool,
+    pub login: Login,
+    pub max_fps: u32,
+    /// Whether the site may be asked for JPEG.
+    pub lossy: bool,
+    pub masks: Vec<Rect>,
+}
+
+impl Config {
+    /// Reads and checks a file. Paths in it are relative to it.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+            file: file.to_owned(),
+            line: 0,
+            key: "the file".to_owned(),
+            problem: format!("cannot be read ({error}); `lucarne init DIR` writes one"),
+        })?;
+        Self::parse(file, &text)
+    }
+
+    /// Checks a text as if it were `file`.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
+        let error = |at: usize, key: &str, problem: String| ConfigError { file: file.to_owned(), line: line(at), key: key.to_owned(), problem };
+        let written: written::Written = toml::from_str(text).map_err(|e| {
+            error(e.span().map_or(0, |span| span.start), "TOML", e.message().to_owned())
+        })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        checked(written, folder).map_err(|At { at, key, problem }| error(at, &key, problem))
+    }
+}
+
+fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
+    let name = &written.node.name;
+    if SiteName::new(name.as_ref()).is_err() {
+        return Err(At::new(name.span(), "node.name", "use lower-case letters, digits and hyphens, such as \"n1\""));
+    }
+    let sites = written.site.into_iter().map(|site| checked_site(site, folder)).collect::<Result<Vec<_>, At>>()?;
+    for (n, site) in sites.iter().enumerate() {
+        if sites.iter().take(n).any(|other| other.name == site.name) {
+            return Err(At::new(0..0, "site.name", &format!("two sites are called {:?}; give each its own name", site.name.as_str())));
+        }
+    }
+    let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
+    Ok(Config {
+        node: written.node.name.into_inner(),
+        data: folder.join(written.node.data),
+        viewers: checked_viewers(written.viewers, folder)?,
+        monitor,
+        sites,
+    })
+}
+
+fn loopback(listen: toml::Spanned<SocketAddr>, key: &str) -> Result<SocketAddr, At> {
+    if !listen.as_ref().ip().is_loopback() {
+        return Err(At::new(listen.span(), key, "only loopback is allowed here; write 127.0.0.1 and a port"));
+    }
+    Ok(listen.into_inner())
+}
+
+fn checked_viewers(viewers: written::Viewers, folder: &Path) -> Result<Viewers, At> {
+    Ok(Viewers {
+        listen: viewers.listen,
+        tls_first: viewers.tls_first,
+        local: viewers.local.map(|listen| loopback(listen, "viewers.local")).transpose()?,
+        certificate: folder.join(viewers.certificate),
+        key: folder.join(viewers.key),
+        tls12: viewers.tls12,
+        max_sessions: viewers.max_sessions,
+        per_minute: viewers.connections_per_minute.get(),
+        handshakes: viewers.handshakes.get(),
+    })
+}
+
+fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
+    let (host, port) = host_and_port(&site.address)?;
+    let transport = match site.security.as_ref() {
+        written::Security::None => Transport::Bare,
+        written::Security::Tls => Transport::Tls,
+        written::Security::Vencrypt => Transport::Vencrypt,
+    };
+    let trust = trust(&site, folder)?;
+    let span = site.security.span();
+    match (transport, &trust) {
+        (Transport::Tls | Transport::Vencrypt, None) => {
+            return Err(At::new(span, "site.security", "TLS needs to know whom to trust; add `ca = \"…\"` or `pin = \"…\"`"));
+        }
+        (Transport::Bare, _) if site.kind == Kind::Production => {
+            return Err(At::new(span, "site.security", "a production site needs \"vencrypt\" or \"tls\", with `ca` or `pin`"));
+        }
+        (Transport::Bare, Some(_)) => {
+            return Err(At::new(span, "site.security", "`ca` or `pin` is given but TLS is not used; write \"vencrypt\" or \"tls\""));
+        }
+        _ => {}
+    }
+    let label = site.label.as_ref();
+    if label.is_empty() || label.chars().count() > 60 || label.chars().any(char::is_control) {
+        return Err(At::new(site.label.span(), "site.label", "write 1 to 60 characters; viewers see them"));
+    }
+    let fps = *site.max_fps.as_ref();
+    if !(1..=60).contains(&fps) {
+        return Err(At::new(site.max_fps.span(), "site.max_fps", "write a number from 1 to 60; 30 is the default"));
+    }
+    Ok(Site {
+        login: login(site.login, folder)?,
+        server_name: site.server_name.unwrap_or_else(|| host.clone()),
+        label: site.label.into_inner(),
+        name: site.name,
+        kind: site.kind,
+        host,
+        port,
+        transport,
+        trust,
+        tls12: site.tls12,
+        max_fps: fps,
+        lossy: site.lossy,
+        masks: site.masks.into_iter().map(|[x, y, width, height]| Rect::new(x, y, width, height)).collect(),
+    })
+}
+
+fn host_and_port(address: &toml::Spanned<String>) -> Result<(String, u16), At> {
+    let wrong = || At::new(address.span(), "site.address", "write host and port, such as \"10.1.2.3:5900\" or \"[fd00::7]:5900\"");
+    let (host, port) = address.as_ref().rsplit_once(':').ok_or_else(wrong)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+    if host.is_empty() {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port))
+}
+
+fn trust(site: &written::Site, folder: &Path) -> Result<Option<Trust>, At> {
+    match (&site.ca, &site.pin) {
+        (None, None) => Ok(None),
+        (Some(ca), None) => Ok(Some(Trust::Ca(folder.join(ca)))),
+        (None, Some(pin)) => {
+            let wrong = || At::new(pin.span(), "site.pin", "write the 64 hexadecimal digits of the certificate's SHA-256; `lucarne check` prints them");
+            let digits: String = pin.as_ref().chars().filter(|c| *c != ':').collect();
+            let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(|n| u8::from_str_radix(digits.get(n..n + 2)?, 16).ok()).collect();
+            Ok(Some(Trust::Pinned(bytes.and_then(|b| b.try_into().ok()).ok_or_else(wrong)?)))
+        }
+        (Some(_), Some(pin)) => Err(At::new(pin.span(), "site.pin", "`ca` and `pin` exclude each other; keep one")),
+    }
+}
+
+fn login(login: Option<written::Login>, folder: &Path) -> Result<Login, At> {
+    let Some(login) = login else { return Ok(Login::Nothing) };
+    let path = folder.join(login.password_file.as_ref());
+    let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
+        At::new(login.password_file.span(), "site.login.password_file", &format!("{} cannot be read ({error})", path.display()))
+    })?;
+    let password = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
+    if password.is_empty() {
+        return Err(At::new(login.password_file.span(), "site.login.password_file", "the file is empty; write the site's password on its first line, or remove `login`"));
+    }
+    Ok(match login.user {
+        Some(name) => Login::User { name, password },
+        None => Login::Password(password),
+    })
+}

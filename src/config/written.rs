@@ -1,0 +1,119 @@
+//! The settings as people write them.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::governance::Kind;
+use crate::id::SiteName;
+
+/// A problem and where in the text it stands.
+pub(super) struct At {
+    pub at: usize,
+    pub key: String,
+    pub problem: String,
+}
+
+impl At {
+    pub fn new(span: Range<usize>, key: &str, problem: &str) -> Self {
+        Self { at: span.start, key: key.to_owned(), problem: problem.to_owned() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    pub node: Node,
+    pub viewers: Viewers,
+    pub monitor: Option<Monitor>,
+    #[serde(default)]
+    pub site: Vec<Site>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Node {
+    pub name: Spanned<String>,
+    pub data: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Viewers {
+    pub listen: SocketAddr,
+    pub tls_first: Option<SocketAddr>,
+    pub local: Option<Spanned<SocketAddr>>,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    #[serde(default)]
+    pub tls12: bool,
+    #[serde(default = "fifty")]
+    pub max_sessions: usize,
+    #[serde(default = "thirty_a_minute")]
+    pub connections_per_minute: NonZeroU32,
+    #[serde(default = "handshakes")]
+    pub handshakes: NonZeroUsize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Monitor {
+    pub listen: Spanned<SocketAddr>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Security {
+    None,
+    Tls,
+    Vencrypt,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Site {
+    pub name: SiteName,
+    pub label: Spanned<String>,
+    pub kind: Kind,
+    pub address: Spanned<String>,
+    pub security: Spanned<Security>,
+    pub ca: Option<PathBuf>,
+    pub pin: Option<Spanned<String>>,
+    pub server_name: Option<String>,
+    #[serde(default)]
+    pub tls12: bool,
+    pub login: Option<Login>,
+    #[serde(default = "thirty")]
+    pub max_fps: Spanned<u32>,
+    #[serde(default)]
+    pub lossy: bool,
+    #[serde(default)]
+    pub masks: Vec<[u16; 4]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    pub user: Option<String>,
+    pub password_file: Spanned<PathBuf>,
+}
+
+fn fifty() -> usize {
+    50
+}
+
+fn thirty() -> Spanned<u32> {
+    Spanned::new(0..0, 30)
+}
+
+fn thirty_a_minute() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(29)
+}
+
+fn handshakes() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(31)
+}

@@ -1,0 +1,219 @@
+//! ACTS: check, row and trace in one. Whatever changes what may be seen goes through here.
+//!
+//! An act's entry lies in the outbox in the same SQL transaction as the act, and leaves it once the log has it; what
+//! a crash left there is appended at the next start, once. What gives rights counts only when its entry is recorded;
+//! what takes rights away has acted before it comes here. This room opens no socket and draws no pixel.
+
+mod ticket;
+
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::geometry::Size;
+use crate::governance::account::check_password;
+use crate::governance::{Admission, Facts, Login, Refusal, Request, Standing, admit};
+use crate::id::{AccountId, ActId, SiteName};
+use crate::store::{AccountRow, Store, StoreError, Work};
+use crate::trace::{Event, Log, Recorded, TraceError, tail};
+pub use ticket::{Presented, Ticket};
+use ticket::ShortTickets;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("there is no account {0:?}; `lucarne account list` shows those there are")]
+    NoAccount(String),
+}
+
+/// A ticket was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    #[error("{}", .0.words())]
+    Refused(Refusal),
+    #[error(transparent)]
+    Failed(#[from] DeskError),
+}
+
+impl From<StoreError> for Denied {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Argon2id as the plan's profile asks: 64 MiB, three passes, one lane.
+const ARGON2: (u32, u32, u32) = (64 << 10, 3, 1);
+/// Passwords hashed at a time: each takes 64 MiB.
+const HASHERS: usize = 2;
+
+pub struct Desk {
+    store: Store,
+    log: Log,
+    clock: Clock,
+    hashers: Semaphore,
+    short: ShortTickets,
+}
+
+impl Desk {
+    /// A desk over its store and log. Entries that a crash left behind are appended now.
+    pub async fn open(store: Store, log: Log, clock: Clock) -> Result<Self, DeskError> {
+        let desk = Self { store, log, clock, hashers: Semaphore::new(HASHERS), short: ShortTickets::default() };
+        desk.empty_outbox().await?;
+        Ok(desk)
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn empty_outbox(&self) -> Result<(), DeskError> {
+        let left = self.store.outbox().await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let entries = tail(self.log.path(), 0, false)?;
+        for (act, event) in left {
+            if !entries.iter().any(|entry| entry.text("act") == act.as_str()) {
+                self.log.append(event).await?;
+            }
+            self.store.forget_act(&act).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits an act with its entry, and answers once the entry is durable.
+    async fn record(&self, mut work: Work<'_>, event: Event) -> Result<Recorded, DeskError> {
+        let act = ActId::random();
+        let event = event.act(&act);
+        work.put_act(&act, &event).await?;
+        work.commit().await?;
+        let recorded = self.log.append(event).await?;
+        self.store.forget_act(&act).await?;
+        Ok(recorded)
+    }
+
+    pub async fn add_account(&self, login: &str, name: &str, password: &str) -> Result<AccountRow, DeskError> {
+        let login = Login::try_from(login.to_owned()).map_err(DeskError::Invalid)?;
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
+            return Err(DeskError::Invalid("a person's name has 1 to 60 characters; the watermark shows it".to_owned()));
+        }
+        check_password(password).map_err(DeskError::Invalid)?;
+        let hash = self.hash(password.to_owned()).await?;
+        let account = AccountRow { id: AccountId::random(), login, name: name.to_owned(), enabled: true };
+        let mut work = self.store.begin().await?;
+        work.add_account(&account, &hash, self.clock.wall()).await?;
+        let event = Event::new("account.created").outcome("ok").sealed("account", account.id.as_str());
+        self.record(work, event.sealed("login", account.login.as_str()).sealed("name", name)).await?;
+        Ok(account)
+    }
+
+    async fn hash(&self, password: String) -> Result<String, DeskError> {
+        let invalid = |error: String| DeskError::Invalid(format!("the password could not be hashed: {error}"));
+        let _place = self.hashers.acquire().await.map_err(|error| invalid(error.to_string()))?;
+        let (memory, passes, lanes) = ARGON2;
+        let work = move || {
+            let params = Params::new(memory, passes, lanes, None).map_err(|error| error.to_string())?;
+            let salt = crate::id::random::<16>();
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(|error| error.to_string())?;
+            Ok(hash.to_string())
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| invalid(error.to_string()))?.map_err(invalid)
+    }
+
+    /// Enables or disables an account. The node ends the sessions of a disabled one before it calls this.
+    pub async fn enable_account(&self, login: &str, enabled: bool) -> Result<AccountRow, DeskError> {
+        let unknown = || DeskError::NoAccount(login.to_owned());
+        let name = Login::try_from(login.to_owned()).map_err(|_| unknown())?;
+        let account = self.store.account(&name).await?.ok_or_else(unknown)?;
+        let mut work = self.store.begin().await?;
+        work.enable_account(&name, enabled).await?;
+        let event = Event::new(if enabled { "account.enabled" } else { "account.disabled" });
+        self.record(work, event.outcome("ok").sealed("account", account.id.as_str()).sealed("login", login)).await?;
+        Ok(AccountRow { enabled, ..account })
+    }
+
+    /// Records that a site is shown, paused or stopped. For Show the source may open only after this returns.
+    pub async fn stand(&self, site: &SiteName, standing: Standing, cause: &str) -> Result<Recorded, DeskError> {
+        let mut work = self.store.begin().await?;
+        work.set_standing(site, standing).await?;
+        let event = Event::new("site.standing").outcome("ok").cause(cause).public("standing", standing.name());
+        let recorded = self.record(work, event.sealed("site", site.as_str())).await;
+        if recorded.is_err() && standing == Standing::Showing {
+            let mut work = self.store.begin().await?;
+            work.set_standing(site, Standing::Paused).await?;
+            work.commit().await?;
+        }
+        recorded
+    }
+
+    /// A restart leaves nothing showing.
+    pub async fn pause_all(&self) -> Result<(), DeskError> {
+        let mut work = self.store.begin().await?;
+        let sites = work.pause_all().await?;
+        if sites.is_empty() {
+            return Ok(());
+        }
+        let event = Event::new("site.standing").outcome("ok").cause("node_restarted").public("standing", "paused");
+        self.record(work, event.sealed("sites", sites)).await?;
+        Ok(())
+    }
+
+    /// Says that a site's masks are right for this size of its screen.
+    pub async fn confirm_masks(&self, site: &SiteName, size: Size) -> Result<Vec<Size>, DeskError> {
+        let mut work = self.store.begin().await?;
+        work.confirm_size(site, size).await?;
+        let event = Event::new("site.masks_confirmed").outcome("ok").public("size", size.to_string());
+        self.record(work, event.sealed("site", site.as_str())).await?;
+        Ok(self.store.confirmed_sizes(site).await?)
+    }
+
+    /// A one-time right to ask for the picture of a site, for 60 seconds.
+    pub async fn issue_ticket(&self, login: &str, site: &SiteName, short: bool) -> Result<Ticket, DeskError> {
+        let unknown = || DeskError::NoAccount(login.to_owned());
+        let name = Login::try_from(login.to_owned()).map_err(|_| unknown())?;
+        let account = self.store.account(&name).await?.ok_or_else(unknown)?;
+        let ticket = Ticket::new(self.clock.wall(), short);
+        let mut work = self.store.begin().await?;
+        work.add_ticket(&ticket.hash(), &account.id, site, ticket.expires).await?;
+        let event = Event::new("ticket.issued").outcome("ok").public("short", short);
+        let event = event.sealed("account", account.id.as_str()).sealed("login", login).sealed("site", site.as_str());
+        self.record(work, event).await?;
+        self.short.add(&ticket);
+        Ok(ticket)
+    }
+
+    /// Consumes a ticket and asks the rules. The site's standing is read in the same transaction.
+    pub async fn redeem(&self, presented: &Presented, about: Event) -> Result<Admission, Denied> {
+        let now = self.clock.wall();
+        let hash = self.short.hash_of(presented, now);
+        let mut work = self.store.begin().await?;
+        let ticket = match &hash {
+            Some(hash) => work.take_ticket(hash).await?,
+            None => None,
+        };
+        work.commit().await?;
+        let standing = match &ticket {
+            Some(ticket) => self.store.standing(&ticket.site).await?,
+            None => None,
+        };
+        let verdict = admit(&Request { login: presented.login() }, Facts { ticket, standing }, now);
+        let event = match &verdict {
+            Ok(admission) => about.outcome("ok").session(admission.session()).sealed("account", admission.account().as_str()),
+            Err(refusal) => about.outcome("refused").cause(refusal.code()),
+        };
+        self.log.append(event.sealed("login", presented.typed_login())).await.map_err(DeskError::from)?;
+        verdict.map_err(Denied::Refused)
+    }
+}

@@ -1,0 +1,256 @@
+//! THE ONLY THING SHARED: a picture that one source writes and any number of viewers read.
+//!
+//! [`ScreenWriter`] is held by a source, [`ScreenReader`] by each viewer. A reader can carry no signal backwards: no
+//! demand, no refresh, no count. Damage is kept as a version per tile, written by the source alone; a reader keeps
+//! one number, the version it saw last, so a slow viewer costs no more than a fast one.
+//!
+//! This room never waits for a reader, never writes pixels anywhere but to memory, and never shows a masked pixel:
+//! the source decodes onto a canvas of its own, and [`ScreenWriter::publish`] blanks the masks on the way.
+
+mod damage;
+mod region;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::geometry::{Pixel, Rect, Size};
+use crate::picture::Picture;
+use damage::Versions;
+pub use region::Region;
+
+/// What the picture is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// Nothing is shown: no source is open.
+    Blank,
+    /// The source is open, its first picture or the confirmation of its masks is awaited.
+    Awaited(Awaited),
+    /// The picture is the site's.
+    Live,
+    /// The link failed: the last picture, as it was at that time.
+    Stale { since: Instant },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    FirstPicture,
+    /// The site's size is not one that its masks were confirmed for.
+    MaskConfirmation(Size),
+}
+
+/// Rectangles that are never shown, and the sizes of screen that they were confirmed for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Masks {
+    pub rects: Vec<Rect>,
+    pub confirmed: Vec<Size>,
+}
+
+impl Masks {
+    /// A site without masks has nothing to confirm.
+    fn hold_for(&self, size: Size) -> bool {
+        self.rects.is_empty() || self.confirmed.contains(&size)
+    }
+}
+
+/// Owned by the lock below; the writer alone changes it.
+#[derive(Debug)]
+struct Published {
+    picture: Picture,
+    versions: Versions,
+    face: Face,
+    /// When the source last proved that the picture is the site's.
+    proved: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    published: RwLock<Published>,
+    /// Raised by the writer after every change; its value is the version.
+    version: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn read(&self) -> RwLockReadGuard<'_, Published> {
+        self.published.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Published> {
+        self.published.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A blank screen of no size yet: its one writer, and a first reader to clone.
+pub fn screen() -> (ScreenWriter, ScreenReader) {
+    let published = Published { picture: Picture::default(), versions: Versions::default(), face: Face::Blank, proved: None };
+    let shared = Arc::new(Shared { published: RwLock::new(published), version: watch::Sender::new(0) });
+    let reader = ScreenReader { changes: shared.version.subscribe(), shared: Arc::clone(&shared) };
+    (ScreenWriter { shared, canvas: Picture::default(), masks: Masks::default() }, reader)
+}
+
+/// The source's hand.
+#[derive(Debug)]
+pub struct ScreenWriter {
+    shared: Arc<Shared>,
+    /// What the source decodes onto; no reader sees it.
+    canvas: Picture,
+    masks: Masks,
+}
+
+impl ScreenWriter {
+    pub fn canvas(&mut self) -> &mut Picture {
+        &mut self.canvas
+    }
+
+    /// Changes the masks; what they cover is blank from this call on.
+    pub fn mask(&mut self, masks: Masks) {
+        self.masks = masks;
+        self.publish_all();
+    }
+
+    /// A source opens: a black canvas of its size, nothing of before.
+    pub fn open(&mut self, size: Size) {
+        self.canvas.reset(size);
+        self.change(|published| {
+            published.picture.reset(size);
+            published.face = Face::Awaited(Awaited::FirstPicture);
+            published.versions.all_changed(size);
+        });
+    }
+
+    /// Shows what changed on the canvas, masks blanked. The size may have changed too.
+    pub fn publish(&mut self, damage: &[Rect], now: Instant) {
+        let size = self.canvas.size();
+        if !self.masks.hold_for(size) {
+            self.blank(Face::Awaited(Awaited::MaskConfirmation(size)), size);
+            return self.prove(now);
+        }
+        let (canvas, masks) = (&self.canvas, &self.masks.rects);
+        let mut published = self.shared.write();
+        let whole = [size.rect()];
+        let fresh = published.picture.size() != size || published.face != Face::Live;
+        if published.picture.size() != size {
+            published.picture.reset(size);
+        }
+        published.face = Face::Live;
+        published.proved = Some(now);
+        for rect in if fresh { &whole } else { damage } {
+            published.picture.copy_from(canvas, *rect);
+            for mask in masks.iter().filter_map(|mask| mask.intersect(*rect)) {
+                published.picture.fill(mask, Pixel::BLACK);
+            }
+        }
+        if fresh {
+            published.versions.all_changed(size);
+        } else {
+            published.versions.changed(damage);
+        }
+        let version = published.versions.latest();
+        drop(published);
+        self.shared.version.send_replace(version);
+    }
+
+    /// The site answered: the picture is its picture, changed or not.
+    pub fn prove(&mut self, now: Instant) {
+        self.shared.write().proved = Some(now);
+    }
+
+    /// The link failed: the last picture stays, marked, until [`ScreenWriter::clear`].
+    pub fn stale(&mut self, since: Instant) {
+        self.change(|published| match published.face {
+            Face::Live => published.face = Face::Stale { since },
+            Face::Awaited(_) => published.face = Face::Blank,
+            Face::Blank | Face::Stale { .. } => {}
+        });
+    }
+
+    /// Nothing is shown any more, and nothing is kept: both pictures are overwritten.
+    pub fn clear(&mut self) {
+        let size = self.canvas.size();
+        self.canvas.fill(size.rect(), Pixel::BLACK);
+        let shown = self.shared.read().picture.size();
+        self.blank(Face::Blank, shown);
+    }
+
+    fn blank(&mut self, face: Face, size: Size) {
+        self.change(|published| {
+            if published.face == face && published.picture.size() == size {
+                return;
+            }
+            published.picture.reset(size);
+            published.face = face;
+            published.proved = None;
+            published.versions.all_changed(size);
+        });
+    }
+
+    fn publish_all(&mut self) {
+        let proved = self.shared.read().proved;
+        if let Some(proved) = proved {
+            let whole = self.canvas.size().rect();
+            self.publish(&[whole], proved);
+        }
+    }
+
+    /// Changes what is published and tells the readers that something did, pixels or face.
+    fn change(&mut self, change: impl FnOnce(&mut Published)) {
+        let mut published = self.shared.write();
+        change(&mut published);
+        published.versions.touch();
+        let version = published.versions.latest();
+        drop(published);
+        self.shared.version.send_replace(version);
+    }
+}
+
+/// A viewer's eye. Cloning gives another eye that has seen as much.
+#[derive(Debug, Clone)]
+pub struct ScreenReader {
+    shared: Arc<Shared>,
+    changes: watch::Receiver<u64>,
+}
+
+/// How the screen stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    pub size: Size,
+    pub face: Face,
+    /// When the picture was last known to be the site's.
+    pub proved: Option<Instant>,
+    pub version: u64,
+}
+
+impl ScreenReader {
+    pub fn look(&self) -> Look {
+        let published = self.shared.read();
+        Look {
+            size: published.picture.size(),
+            face: published.face,
+            proved: published.proved,
+            version: published.versions.latest(),
+        }
+    }
+
+    /// Waits until the screen's version is past `seen`. If the writer is gone it never comes.
+    pub async fn changed_since(&mut self, seen: u64) {
+        if self.changes.wait_for(|version| *version > seen).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What changed after version `seen`, as few rectangles.
+    pub fn damage_since(&self, seen: u64) -> Region {
+        self.shared.read().versions.since(seen)
+    }
+
+    /// Copies `rect` into `to`, which takes its size. False if the screen has another size by now.
+    pub fn copy(&self, size: Size, rect: Rect, to: &mut Picture) -> bool {
+        let published = self.shared.read();
+        let same = published.picture.size() == size;
+        if same {
+            to.take(&published.picture, rect);
+        }
+        same
+    }
+}

@@ -1,0 +1,302 @@
+//! The link to one open site: connect, enter, converse, and come back after a failure.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::session::{Pace, Session, SessionError};
+use super::wire::{LinkError, TlsFacts, Wire};
+use crate::clock::{Clock, Elapsed};
+use crate::id::random;
+use crate::metrics::Metrics;
+use crate::rfb::Buffer;
+use crate::rfb::handshake::client::{Asked, ClientHandshake, Entered, Login, Transport};
+use crate::screen::ScreenWriter;
+use crate::shutdown::Shutdown;
+
+/// Each step of entering a site may take this long.
+const STEP: Duration = Duration::from_secs(10);
+/// Failed reconnection for this long ends the link.
+const GIVE_UP: Duration = Duration::from_secs(60);
+/// Viewers keep the last picture this long, marked stale.
+const KEEP_STALE: Duration = Duration::from_secs(30);
+
+/// Where a site is and how it is entered.
+#[derive(Clone)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+    pub transport: Transport,
+    /// There whenever `transport` uses TLS.
+    pub tls: Option<Arc<ClientConfig>>,
+    pub server_name: String,
+    pub login: Login,
+    pub pace: Pace,
+}
+
+/// What an open link is, for the trace.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub entered: Entered,
+    pub tls: Option<TlsFacts>,
+    pub took: Duration,
+}
+
+/// What happens to a link. The node traces each.
+#[derive(Debug)]
+pub enum Report {
+    Opening,
+    Opened(Opened),
+    Refused { code: &'static str, words: String },
+    Closed { code: &'static str, received: u64 },
+}
+
+/// Why a link is over for good, until somebody shows the site again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// We were told to.
+    Stopped,
+    ClosedBySite,
+    /// 60 seconds of failed reconnection.
+    Lost,
+    /// The login failed, or somebody may be between.
+    NeedsOperator,
+}
+
+impl Ended {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::ClosedBySite => "closed_by_site",
+            Self::Lost => "link_lost",
+            Self::NeedsOperator => "needs_operator",
+        }
+    }
+}
+
+/// Owns the writing end of the screen while it runs.
+pub struct Link {
+    pub target: Target,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub reports: mpsc::Sender<Report>,
+    pub stop: Shutdown<()>,
+    /// New masks, when they are confirmed.
+    pub masks: mpsc::Receiver<crate::screen::Masks>,
+    pub screen: ScreenWriter,
+}
+
+/// How one connection ended.
+enum Over {
+    Stopped,
+    Closed,
+    Failed(LinkError),
+}
+
+impl Link {
+    /// Runs until the link is over; the screen comes back cleared.
+    pub async fn run(mut self) -> (ScreenWriter, Ended) {
+        let ended = self.keep_open().await;
+        self.screen.clear();
+        (self.screen, ended)
+    }
+
+    async fn keep_open(&mut self) -> Ended {
+        let mut failing_since: Option<Instant> = None;
+        let mut attempt = 0u32;
+        loop {
+            let _ = self.reports.send(Report::Opening).await;
+            let (over, opened) = self.connection(failing_since).await;
+            let error = match over {
+                Over::Stopped => return Ended::Stopped,
+                Over::Closed => return Ended::ClosedBySite,
+                Over::Failed(error) => error,
+            };
+            let report = Report::Refused { code: error.code(), words: error.to_string() };
+            tracing::warn!(code = error.code(), "a site's link failed");
+            let _ = self.reports.send(report).await;
+            if error.needs_operator() {
+                return Ended::NeedsOperator;
+            }
+            let now = self.clock.now();
+            if opened {
+                (failing_since, attempt) = (None, 0);
+            }
+            let since = *failing_since.get_or_insert(now);
+            if now.saturating_duration_since(since) >= GIVE_UP {
+                return Ended::Lost;
+            }
+            self.screen.stale(since);
+            let until = (now + backoff(attempt)).min(since + GIVE_UP);
+            attempt += 1;
+            if self.wait(until, since + KEEP_STALE).await.is_err() {
+                return Ended::Stopped;
+            }
+        }
+    }
+
+    /// Waits to try again, clearing the picture when it has been stale too long. `Err`: stopped.
+    async fn wait(&mut self, until: Instant, clear_at: Instant) -> Result<(), ()> {
+        loop {
+            let now = self.clock.now();
+            if now >= clear_at {
+                self.screen.clear();
+            }
+            let next = if now < clear_at { until.min(clear_at) } else { until };
+            if now >= until {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.raised() => return Err(()),
+                () = self.clock.sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// One connection, from connecting to its end; whether it was ever open.
+    async fn connection(&mut self, failing_since: Option<Instant>) -> (Over, bool) {
+        let (target, clock) = (self.target.clone(), self.clock.clone());
+        let enter = enter(&target, &clock);
+        tokio::pin!(enter);
+        let mut clear_at = failing_since.map(|since| since + KEEP_STALE);
+        let entered = loop {
+            let far = clock.now() + GIVE_UP;
+            tokio::select! {
+                biased;
+                () = self.stop.raised() => return (Over::Stopped, false),
+                entered = &mut enter => break entered,
+                () = clock.sleep_until(clear_at.unwrap_or(far)), if clear_at.is_some() => {
+                    clear_at = None;
+                    self.screen.clear();
+                }
+            }
+        };
+        let (mut wire, mut buffer, opened) = match entered {
+            Ok(entered) => entered,
+            Err(error) => return (Over::Failed(error), false),
+        };
+        let size = opened.entered.init.size;
+        let _ = self.reports.send(Report::Opened(opened)).await;
+        self.metrics.sources.inc();
+        let mut session = Session::new(self.target.pace, size, self.metrics.clone(), &mut self.screen, clock.now());
+        let over = self.converse(&mut wire, &mut buffer, &mut session).await.unwrap_or_else(Over::Failed);
+        self.metrics.sources.dec();
+        let code = match &over {
+            Over::Stopped => "stopped",
+            Over::Closed => "closed_by_site",
+            Over::Failed(error) => error.code(),
+        };
+        let _ = self.reports.send(Report::Closed { code, received: session.received() }).await;
+        (over, session.has_opened())
+    }
+
+    async fn converse(&mut self, wire: &mut Wire, buffer: &mut Buffer, session: &mut Session) -> Result<Over, LinkError> {
+        loop {
+            while session.work(buffer, &mut self.screen, self.clock.now())? {
+                // One slice of pixels done: others may want the core.
+                tokio::task::yield_now().await;
+                if self.stop.reason().is_some() {
+                    return Ok(Over::Stopped);
+                }
+            }
+            session.tick(&mut self.screen, self.clock.now())?;
+            while let Some(bytes) = session.take_out() {
+                let deadline = self.clock.now() + STEP;
+                self.clock.within(deadline, wire.send(&bytes)).await.map_err(|Elapsed| LinkError::Timeout("reading our requests"))??;
+            }
+            let now = self.clock.now();
+            let rest = session.read_from().filter(|from| now < *from);
+            let deadline = rest.map_or(session.deadline(now), |from| from.min(session.deadline(now)));
+            tokio::select! {
+                biased;
+                () = self.stop.raised() => return Ok(Over::Stopped),
+                Some(masks) = self.masks.recv() => self.screen.mask(masks),
+                read = wire.read(buffer), if rest.is_none() => match read {
+                    Ok(0) if session.is_between_messages() && buffer.is_empty() => return Ok(Over::Closed),
+                    Ok(0) => return Err(LinkError::Cut),
+                    Ok(bytes) => session.heard(bytes, self.clock.now()),
+                    Err(error) => return Err(error.into()),
+                },
+                () = self.clock.sleep_until(deadline) => {}
+            }
+        }
+    }
+}
+
+/// 1 s, doubling to 60 s, with up to a quarter more so that nodes do not come back in step.
+fn backoff(attempt: u32) -> Duration {
+    let base = Duration::from_secs(1 << attempt.min(6)).min(GIVE_UP);
+    let [jitter] = random::<1>();
+    base + base * u32::from(jitter) / 1024
+}
+
+/// Connects and goes through the handshake, each step within its deadline.
+async fn enter(target: &Target, clock: &Clock) -> Result<(Wire, Buffer, Opened), LinkError> {
+    let started = clock.now();
+    let place = format!("{}:{}", target.host, target.port);
+    let connect = TcpStream::connect((target.host.as_str(), target.port));
+    let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout("connecting"))?;
+    let mut wire = Wire::new(tcp.map_err(|error| LinkError::Connect(place, error))?)?;
+    let mut buffer = Buffer::default();
+    let mut handshake = ClientHandshake::new(target.login.clone(), target.transport);
+    if target.transport == Transport::Tls {
+        wire = secure(wire, target, clock).await?;
+    }
+    let deadline = clock.now() + STEP;
+    let late = |Elapsed| LinkError::Timeout("the handshake");
+    if let Some(entered) = clock.within(deadline, drive(&mut wire, &mut buffer, &mut handshake)).await.map_err(late)?? {
+        let opened = Opened { entered, tls: wire.tls(), took: clock.now() - started };
+        return Ok((wire, buffer, opened));
+    }
+    wire = secure(wire, target, clock).await?;
+    handshake.tls_started();
+    if let Some(first) = handshake.first_inside_tls() {
+        wire.send(&first).await?;
+    }
+    let deadline = clock.now() + STEP;
+    let entered = clock.within(deadline, drive(&mut wire, &mut buffer, &mut handshake)).await.map_err(late)??;
+    let entered = entered.ok_or(LinkError::Cut)?;
+    let opened = Opened { entered, tls: wire.tls(), took: clock.now() - started };
+    Ok((wire, buffer, opened))
+}
+
+async fn secure(wire: Wire, target: &Target, clock: &Clock) -> Result<Wire, LinkError> {
+    let config = target.tls.clone().ok_or_else(|| LinkError::Tls(std::io::Error::other("no trust is configured")))?;
+    let deadline = clock.now() + STEP;
+    clock.within(deadline, wire.start_tls(config, &target.server_name)).await.map_err(|Elapsed| LinkError::Timeout("TLS"))?
+}
+
+/// Moves the handshake until it is done (`Some`) or TLS must start (`None`).
+async fn drive(wire: &mut Wire, buffer: &mut Buffer, handshake: &mut ClientHandshake) -> Result<Option<Entered>, LinkError> {
+    loop {
+        let Some((taken, asked)) = handshake.advance(buffer.unread())? else {
+            if wire.read(buffer).await? == 0 {
+                return Err(LinkError::Cut);
+            }
+            continue;
+        };
+        buffer.consume(taken);
+        match asked {
+            None => {}
+            Some(Asked::Send(bytes)) => wire.send(&bytes).await?,
+            Some(Asked::StartTls) => return Ok(None),
+            Some(Asked::Ready(entered)) => return Ok(Some(entered)),
+        }
+    }
+}
+
+/// Enters a site once, as ever, and leaves: for `lucarne check`.
+pub async fn probe(target: &Target, clock: &Clock) -> Result<Opened, LinkError> {
+    let (_, _, opened) = enter(target, clock).await?;
+    Ok(opened)
+}
+
+impl From<Elapsed> for LinkError {
+    fn from(_: Elapsed) -> Self {
+        Self::Session(SessionError::Stalled)
+    }
+}

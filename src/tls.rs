@@ -1,0 +1,154 @@
+//! Certificates → rustls configurations, with the provider and the clock passed explicitly.
+//!
+//! Viewers get TLS 1.3 (1.2 by option); sites are trusted by CA or by a pinned certificate, never blindly.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion, version};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Clock;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("{} cannot be read as PEM: {reason}", path.display())]
+    File { path: PathBuf, reason: String },
+    #[error("{} holds no certificate", path.display())]
+    Empty { path: PathBuf },
+    #[error("the certificate and key do not serve: {0}")]
+    Rustls(#[from] rustls::Error),
+    #[error("a certificate could not be made: {0}")]
+    Make(#[from] rcgen::Error),
+}
+
+/// Whom a site's certificate must answer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Signed by one of the CAs in this file, and naming the site.
+    Ca(PathBuf),
+    /// This very certificate: SHA-256 of its DER.
+    Pinned([u8; 32]),
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn versions(tls12: bool) -> &'static [&'static SupportedProtocolVersion] {
+    static ONLY_1_3: [&SupportedProtocolVersion; 1] = [&version::TLS13];
+    static FROM_1_2: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
+    if tls12 { &FROM_1_2 } else { &ONLY_1_3 }
+}
+
+/// The certificates of a PEM file.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |error: rustls::pki_types::pem::Error| TlsError::File { path: path.to_owned(), reason: error.to_string() };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    if found.is_empty() {
+        return Err(TlsError::Empty { path: path.to_owned() });
+    }
+    Ok(found)
+}
+
+/// SHA-256 of a certificate, as `pin` and traces write it.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    Sha256::digest(certificate.as_ref()).into()
+}
+
+/// What viewers meet.
+pub fn for_viewers(certificate: &Path, key: &Path, tls12: bool, clock: &Clock) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = certificates(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::File { path: key.to_owned(), reason: error.to_string() })?;
+    let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()));
+    let mut config = builder.with_protocol_versions(versions(tls12))?.with_no_client_auth().with_single_cert(chain, key)?;
+    config.require_ems = true;
+    Ok(Arc::new(config))
+}
+
+/// How we meet a site.
+pub fn for_site(trust: &Trust, tls12: bool, clock: &Clock) -> Result<Arc<ClientConfig>, TlsError> {
+    let builder = ClientConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
+    let mut config = match trust {
+        Trust::Ca(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(path)? {
+                roots.add(certificate)?;
+            }
+            builder.with_root_certificates(roots).with_no_client_auth()
+        }
+        Trust::Pinned(pin) => {
+            let pinned = Pinned { pin: *pin, provider: provider() };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned)).with_no_client_auth()
+        }
+    };
+    config.require_ems = true;
+    Ok(Arc::new(config))
+}
+
+/// Accepts one certificate by its hash; the handshake's signature is verified as ever.
+#[derive(Debug)]
+struct Pinned {
+    pin: [u8; 32],
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if fingerprint(end_entity) == self.pin {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn verify_tls12_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A CA and a certificate that it signed for `names`, written to `folder` as `ca.pem`, `viewers.pem`, `viewers.key`.
+/// The CA's key is not kept: nobody can sign with it again.
+pub fn make_certificates(folder: &Path, names: &[String]) -> Result<(), TlsError> {
+    let mut ca = rcgen::CertificateParams::new(Vec::new())?;
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "Lucarne CA");
+    ca.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    let ca_key = rcgen::KeyPair::generate()?;
+    let ca_certificate = ca.self_signed(&ca_key)?;
+    let issuer = rcgen::Issuer::from_params(&ca, &ca_key);
+    let mut leaf = rcgen::CertificateParams::new(names.to_vec())?;
+    leaf.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("lucarne", String::as_str));
+    leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    let key = rcgen::KeyPair::generate()?;
+    let certificate = leaf.signed_by(&key, &issuer)?;
+    write(&folder.join("ca.pem"), ca_certificate.pem().as_bytes(), 0o644)?;
+    write(&folder.join("viewers.pem"), certificate.pem().as_bytes(), 0o644)?;
+    write(&folder.join("viewers.key"), key.serialize_pem().as_bytes(), 0o600)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TlsError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |error: std::io::Error| TlsError::File { path: path.to_owned(), reason: error.to_string() };
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(failed)
+}

@@ -1,0 +1,208 @@
+//! The log of one node and year: two files of lines, one writer thread, entries made durable in groups.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use time::macros::format_description;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::sealed::{canonical, seal};
+use super::{Event, Recorded, TraceError};
+use crate::clock::Clock;
+
+/// How long an entry may take to be durable.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+/// Entries waiting for the writer; past it, callers wait (their own deadline runs).
+const QUEUE: usize = 1024;
+/// Entries made durable by one sync.
+const GROUP: usize = 256;
+/// An entry's public line: bundles count its length in 16 bits.
+const MAX_ENTRY: usize = 65_535;
+
+/// Whether entries can be made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    Writing,
+    Broken(String),
+}
+
+struct Job {
+    event: Event,
+    answer: oneshot::Sender<Result<Recorded, TraceError>>,
+}
+
+/// The node's log. Cloning gives another handle; the writer ends when all are gone.
+#[derive(Clone)]
+pub struct Log {
+    jobs: mpsc::Sender<Job>,
+    health: Arc<watch::Sender<Health>>,
+    clock: Clock,
+    path: PathBuf,
+}
+
+impl Log {
+    /// Opens (or begins) the log of this node and year in `folder`, cutting a torn last line.
+    pub fn open(folder: &Path, node: &str, clock: Clock) -> Result<Self, TraceError> {
+        let failed = |reason: String| TraceError::Open { path: folder.to_owned(), reason };
+        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        let stem = format!("{node}-{}", clock.wall().year());
+        let path = folder.join(format!("{stem}.jsonl"));
+        let public = Lines::open(&path).map_err(|error| failed(error.to_string()))?;
+        let sealed = Lines::open(&folder.join(format!("{stem}.sealed.jsonl"))).map_err(|error| failed(error.to_string()))?;
+        let health = Arc::new(watch::Sender::new(Health::Writing));
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Writer { seq: public.count, public, sealed, node: node.to_owned(), clock: clock.clone() };
+        let seen = Arc::clone(&health);
+        let thread = std::thread::Builder::new().name("trace".to_owned());
+        thread.spawn(move || writer.run(queue, &seen)).map_err(|error| failed(error.to_string()))?;
+        Ok(Self { jobs, health, clock, path })
+    }
+
+    /// Makes an event an entry, and answers once it is durable.
+    pub async fn append(&self, event: Event) -> Result<Recorded, TraceError> {
+        let (answer, answered) = oneshot::channel();
+        let deadline = self.clock.now() + DEADLINE;
+        let work = async {
+            self.jobs.send(Job { event, answer }).await.map_err(|_| TraceError::Closed)?;
+            answered.await.map_err(|_| TraceError::Closed)?
+        };
+        self.clock.within(deadline, work).await.unwrap_or_else(|_| {
+            self.health.send_replace(Health::Broken(TraceError::Slow.to_string()));
+            Err(TraceError::Slow)
+        })
+    }
+
+    /// Tells at once when entries can no longer be made durable, and when they can again.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    /// The public file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file of lines that never keeps half of one.
+struct Lines {
+    file: File,
+    /// Bytes known to be durable.
+    length: u64,
+    count: u64,
+}
+
+impl Lines {
+    fn open(path: &Path) -> std::io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let (mut length, mut count, mut at) = (0, 0, 0);
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            let n = file.read(&mut piece)?;
+            if n == 0 {
+                break;
+            }
+            for (i, _) in piece.iter().take(n).enumerate().filter(|(_, byte)| **byte == b'\n') {
+                length = at + i as u64 + 1;
+                count += 1;
+            }
+            at += n as u64;
+        }
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, length, count })
+    }
+
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        self.file.write_all(lines)?;
+        self.file.sync_data()
+    }
+
+    fn keep(&mut self, bytes: usize) {
+        self.length += bytes as u64;
+    }
+
+    /// Back to what is known to be whole.
+    fn undo(&mut self) {
+        if let Err(error) = self.file.set_len(self.length) {
+            tracing::error!(%error, "the trace could not be cut back to its last whole entry");
+        }
+    }
+}
+
+/// Owned by the writer thread alone.
+struct Writer {
+    public: Lines,
+    sealed: Lines,
+    seq: u64,
+    node: String,
+    clock: Clock,
+}
+
+impl Writer {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>, health: &watch::Sender<Health>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP {
+                let Ok(next) = queue.try_recv() else { break };
+                group.push(next);
+            }
+            let (events, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.event, job.answer)).unzip();
+            let first = self.seq;
+            let written = self.write(events);
+            let state = match &written {
+                Ok(()) => Health::Writing,
+                Err(error) => Health::Broken(error.to_string()),
+            };
+            health.send_if_modified(|health| std::mem::replace(health, state.clone()) != state);
+            for (seq, answer) in (first..).zip(answers) {
+                // A caller that no longer waits has given up by its own deadline.
+                let _ = answer.send(written.clone().map(|()| Recorded { seq }));
+            }
+        }
+    }
+
+    /// All of a group or nothing of it.
+    fn write(&mut self, events: Vec<Event>) -> Result<(), TraceError> {
+        let (mut public, mut sealed, mut seq) = (Vec::new(), Vec::new(), self.seq);
+        for event in events {
+            let (line, secret) = self.entry(seq, event).map_err(TraceError::Write)?;
+            public.extend_from_slice(&line);
+            public.push(b'\n');
+            sealed.extend_from_slice(&secret);
+            sealed.push(b'\n');
+            seq += 1;
+        }
+        // The sealed part first: an entry whose `priv` nobody can open must not exist.
+        let written = self.sealed.write(&sealed).and_then(|()| self.public.write(&public));
+        if let Err(error) = written {
+            self.sealed.undo();
+            self.public.undo();
+            return Err(TraceError::Write(error.to_string()));
+        }
+        self.sealed.keep(sealed.len());
+        self.public.keep(public.len());
+        self.seq = seq;
+        Ok(())
+    }
+
+    fn entry(&self, seq: u64, event: Event) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let (mut public, sealed): (Map<String, Value>, _) = event.into_parts();
+        let (secret, binding) = seal(seq, sealed)?;
+        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let time = self.clock.wall().format(format).map_err(|error| error.to_string())?;
+        public.insert("node".to_owned(), self.node.clone().into());
+        public.insert("seq".to_owned(), seq.into());
+        public.insert("time".to_owned(), time.into());
+        public.insert("priv".to_owned(), binding.into());
+        let line = canonical(&Value::Object(public))?;
+        if line.len() > MAX_ENTRY {
+            return Err(format!("an entry of {} bytes is too long", line.len()));
+        }
+        Ok((line, secret))
+    }
+}

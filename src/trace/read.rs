@@ -1,0 +1,58 @@
+//! Reading entries back: for `lucarne trace tail`, for the desk's outbox, for tests.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::TraceError;
+
+/// An entry as it stands in the files. `sealed` is there for those who may read that file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub public: Value,
+    pub sealed: Option<Value>,
+}
+
+impl Entry {
+    pub fn text(&self, key: &str) -> &str {
+        self.public.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub fn kind(&self) -> &str {
+        self.text("type")
+    }
+
+    pub fn seq(&self) -> u64 {
+        self.public.get("seq").and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    pub fn count(&self, name: &str) -> Option<u64> {
+        self.public.get("counts")?.get(name)?.as_u64()
+    }
+}
+
+/// The entries of a public file from `seq` on, with their sealed parts if `with_sealed`.
+pub fn tail(path: &Path, from: u64, with_sealed: bool) -> Result<Vec<Entry>, TraceError> {
+    let public = lines(path, from)?;
+    let sealed = if with_sealed { lines(&path.with_extension("sealed.jsonl"), from)? } else { Vec::new() };
+    let mut sealed = sealed.into_iter().map(Some).chain(std::iter::repeat(None));
+    Ok(public
+        .into_iter()
+        .map(|public| {
+            let part = sealed.next().flatten().and_then(|line| line.get("sealed").cloned());
+            Entry { public, sealed: part }
+        })
+        .collect())
+}
+
+fn lines(path: &Path, from: u64) -> Result<Vec<Value>, TraceError> {
+    let failed = |line: usize, reason: String| TraceError::Read { path: path.to_owned(), line, reason };
+    let file = std::fs::File::open(path).map_err(|error| failed(0, error.to_string()))?;
+    let mut found = Vec::new();
+    for (n, line) in BufReader::new(file).lines().enumerate().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+        let line = line.map_err(|error| failed(n + 1, error.to_string()))?;
+        found.push(serde_json::from_str(&line).map_err(|error| failed(n + 1, error.to_string()))?);
+    }
+    Ok(found)
+}
