@@ -17,7 +17,7 @@ pub struct Clock {
 
 /// The hand of a virtual clock: what a test moves.
 struct Hand {
-    /// Added to the system's time; a frozen hand is counted from `start`.
+    /// Added to the time that passed since `start`; for a frozen hand none passes by itself.
     offset: watch::Sender<Duration>,
     start: (Instant, SystemTime),
     frozen: bool,
@@ -47,17 +47,16 @@ impl Clock {
 
     /// A virtual clock that stands still until [`Clock::advance`].
     pub fn frozen(wall: OffsetDateTime) -> Self {
-        Self::virtual_from(Some(wall.into()), true)
+        Self::virtual_from(wall, true)
     }
 
-    /// A virtual clock that runs with the system's and jumps ahead on [`Clock::advance`]: for stories with real programs.
-    pub fn running() -> Self {
-        Self::virtual_from(None, false)
+    /// A virtual clock that runs on from `wall` and jumps ahead on [`Clock::advance`]: for stories with real programs.
+    pub fn running(wall: OffsetDateTime) -> Self {
+        Self::virtual_from(wall, false)
     }
 
-    fn virtual_from(wall: Option<SystemTime>, frozen: bool) -> Self {
-        let (mono, now) = system();
-        let start = (mono, wall.unwrap_or(now));
+    fn virtual_from(wall: OffsetDateTime, frozen: bool) -> Self {
+        let start = (system().0, wall.into());
         Self { hand: Some(Arc::new(Hand { offset: watch::Sender::new(Duration::ZERO), start, frozen })) }
     }
 
@@ -72,9 +71,9 @@ impl Clock {
         match &self.hand {
             None => system(),
             Some(hand) => {
-                let (mono, wall) = if hand.frozen { hand.start } else { system() };
-                let offset = *hand.offset.borrow();
-                (mono + offset, wall + offset)
+                let passed = if hand.frozen { Duration::ZERO } else { system().0 - hand.start.0 };
+                let since = passed + *hand.offset.borrow();
+                (hand.start.0 + since, hand.start.1 + since)
             }
         }
     }

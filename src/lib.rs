@@ -16,3 +16,8 @@ pub mod metrics;
 pub mod tls;
 pub mod config;
 pub mod source;
+pub mod viewer;
+pub mod node;
+pub mod web;
+pub mod cli;
+pub mod demo;

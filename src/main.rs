@@ -1,1 +1,7 @@
-fn main(){}
+//! Lucarne's one binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lucarne::cli::run()
+}

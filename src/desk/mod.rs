@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::geometry::Size;
 use crate::governance::account::check_password;
 use crate::governance::{Admission, Facts, Login, Refusal, Request, Standing, admit};
-use crate::id::{AccountId, ActId, SiteName};
+use crate::id::{AccountId, ActId, ConnectionId, SiteName};
 use crate::store::{AccountRow, Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, tail};
 pub use ticket::{Presented, Ticket};
@@ -76,7 +76,8 @@ impl Desk {
         &self.store
     }
 
-    async fn empty_outbox(&self) -> Result<(), DeskError> {
+    /// Appends the entries of acts that the log does not have yet.
+    pub async fn empty_outbox(&self) -> Result<(), DeskError> {
         let left = self.store.outbox().await?;
         if left.is_empty() {
             return Ok(());
@@ -195,7 +196,7 @@ impl Desk {
     }
 
     /// Consumes a ticket and asks the rules. The site's standing is read in the same transaction.
-    pub async fn redeem(&self, presented: &Presented, about: Event) -> Result<Admission, Denied> {
+    pub async fn redeem(&self, presented: &Presented, connection: &ConnectionId) -> Result<Admission, Denied> {
         let now = self.clock.wall();
         let hash = self.short.hash_of(presented, now);
         let mut work = self.store.begin().await?;
@@ -210,9 +211,10 @@ impl Desk {
         };
         let verdict = admit(&Request { login: presented.login() }, Facts { ticket, standing }, now);
         let event = match &verdict {
-            Ok(admission) => about.outcome("ok").session(admission.session()).sealed("account", admission.account().as_str()),
-            Err(refusal) => about.outcome("refused").cause(refusal.code()),
+            Ok(admission) => Event::new("auth.succeeded").outcome("ok").session(admission.session()).sealed("account", admission.account().as_str()),
+            Err(refusal) => Event::new("auth.failed").outcome("refused").cause(refusal.code()),
         };
+        let event = event.public("method", "ticket").public("connection", connection.as_str());
         self.log.append(event.sealed("login", presented.typed_login())).await.map_err(DeskError::from)?;
         verdict.map_err(Denied::Refused)
     }

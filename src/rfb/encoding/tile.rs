@@ -247,8 +247,11 @@ fn put_packed(pixels: &[Pixel], width: usize, palette: &Palette, shape: &Shape, 
     put_indices(pixels, width, palette, bits_per_index(palette.colours().len()), out);
 }
 
-/// Appends indices of `bits` bits, most significant first, each row padded to a byte.
+/// Appends indices of `bits` bits (1, 2, 4 or 8), most significant first, each row padded to a byte.
 pub(super) fn put_indices(pixels: &[Pixel], width: usize, palette: &Palette, bits: usize, out: &mut Vec<u8>) {
+    if bits == 8 {
+        return out.extend(pixels.iter().map(|p| palette.index(*p)));
+    }
     for row in pixels.chunks(width.max(1)) {
         for group in row.chunks(8 / bits) {
             let byte = group.iter().fold(0u8, |byte, p| byte << bits | palette.index(*p));

@@ -1,0 +1,130 @@
+//! The command line: what people type, and what they read.
+
+mod check;
+mod demo;
+mod init;
+mod manage;
+mod serve;
+mod tail;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::id::SiteName;
+
+/// See a remote screen, and do nothing else.
+#[derive(Parser)]
+#[command(name = "lucarne", version, about, propagate_version = true)]
+struct Cli {
+    /// The node's settings
+    #[arg(short, long, global = true, default_value = "lucarne.toml", env = "LUCARNE_CONFIG")]
+    config: PathBuf,
+    /// Answer in JSON where a script would want it
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look at an invented practice through Lucarne, with nothing to set up
+    Demo {
+        /// The port that viewers connect to (0: any)
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
+    /// Begin a node: certificates, settings and store, in a new directory
+    Init {
+        dir: PathBuf,
+        /// A name or address by which viewers reach this machine (may be repeated)
+        #[arg(long = "host", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
+        hosts: Vec<String>,
+    },
+    /// Run the node
+    Serve {
+        /// Logs as JSON, for machines
+        #[arg(long)]
+        log_json: bool,
+    },
+    /// Check the settings, and each site by one ordinary handshake
+    Check,
+    /// Who may look
+    #[command(subcommand)]
+    Account(manage::AccountCommand),
+    /// What is shown
+    #[command(subcommand)]
+    Site(manage::SiteCommand),
+    /// Give an account a ticket for a site: one use, 60 seconds
+    Ticket {
+        login: String,
+        #[arg(value_parser = SiteName::new)]
+        site: SiteName,
+        /// Also give its form of eight letters, for viewers that know VncAuth only (`viewers.local`)
+        #[arg(long)]
+        short: bool,
+    },
+    /// What happened
+    #[command(subcommand)]
+    Trace(tail::TraceCommand),
+}
+
+/// Runs what was typed.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lucarne: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let clock = Clock::system();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("control").enable_all().build()?;
+    let Cli { config: path, json, command } = cli;
+    let config = || -> Result<Config> { Ok(Config::load(&path)?) };
+    let out = manage::Output { json };
+    match command {
+        Command::Demo { port } => runtime.block_on(demo::run(port, clock)),
+        Command::Init { dir, hosts } => runtime.block_on(init::run(&dir, &hosts)),
+        Command::Serve { log_json } => {
+            logs(log_json);
+            runtime.block_on(serve::run(&config()?, &clock))
+        }
+        Command::Check => runtime.block_on(check::run(&config()?, &clock, json)),
+        Command::Account(command) => runtime.block_on(manage::account(&config()?, command, &clock, out)),
+        Command::Site(command) => runtime.block_on(manage::site(&config()?, command, &clock, out)),
+        Command::Ticket { login, site, short } => runtime.block_on(manage::ticket(&config()?, login, site, short, &clock, out)),
+        Command::Trace(command) => runtime.block_on(tail::run(&config()?, &command, &clock, json)),
+    }
+}
+
+/// Logs go to standard error; at the level "info" they name no person, no site and no address.
+fn logs(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LUCARNE_LOG").unwrap_or_else(|_| "info".into());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { logs.json().init() } else { logs.init() }
+}
+
+/// No core dump, and no swap where the system lets us lock all memory without a limit.
+fn harden() -> Result<()> {
+    use rustix::mm::{MlockAllFlags, mlockall};
+    use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("core dumps could not be switched off")?;
+    if getrlimit(Resource::Memlock).current.is_some() {
+        tracing::info!("memory is not locked: pixels could be swapped out; allow it with LimitMEMLOCK=infinity, or run without swap");
+        return Ok(());
+    }
+    if let Err(error) = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {
+        tracing::info!(%error, "memory is not locked: pixels could be swapped out");
+    }
+    Ok(())
+}

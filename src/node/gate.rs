@@ -1,0 +1,126 @@
+//! The gate: lets viewers in by the rules, and writes down every attempt.
+
+use std::sync::PoisonError;
+
+use super::{Running, Shared};
+use crate::desk::{Denied, Presented};
+use crate::governance::{Admission, Refusal, Standing};
+use crate::id::{ConnectionId, SessionId};
+use crate::shutdown::signal;
+use crate::trace::{Event, Health};
+use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
+
+impl Gate for Shared {
+    async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
+        let free = self.quota.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now());
+        if !free {
+            self.limited(peer, "stranger_quota");
+            return None;
+        }
+        let connection = ConnectionId::random();
+        let event = Event::new("conn.attempt").outcome("ok").public("connection", connection.as_str());
+        let event = event.public("listener", peer.entrance.name()).sealed("src", peer.address.to_string());
+        match self.log.append(event).await {
+            Ok(_) => Some(connection),
+            Err(error) => {
+                tracing::error!(%error, "a connection was closed unanswered");
+                None
+            }
+        }
+    }
+
+    fn limited(&self, peer: Peer, cause: &'static str) {
+        let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+        fold.add(peer.address.ip(), cause, self.clock.now());
+    }
+
+    async fn tls(&self, connection: &ConnectionId, facts: TlsFacts) {
+        let event = Event::new("tls.established").outcome("ok").public("connection", connection.as_str());
+        self.note(event.public("version", facts.version).public("suite", facts.suite)).await;
+    }
+
+    async fn broken(&self, connection: &ConnectionId, code: &'static str) {
+        self.note(Event::new("conn.refused").outcome("refused").cause(code).public("connection", connection.as_str())).await;
+    }
+
+    async fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> Result<Seat, Refusal> {
+        if *self.log.health().borrow() != Health::Writing {
+            return Err(Refusal::NoTrace);
+        }
+        let admission = self.desk.redeem(&shown, connection).await.map_err(|denied| match denied {
+            Denied::Refused(refusal) => refusal,
+            Denied::Failed(error) => {
+                tracing::error!(%error, "a ticket could not be looked at");
+                Refusal::NoTrace
+            }
+        })?;
+        // A known person: not the strangers' entries.
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back();
+        let seat = self.seat(connection, peer, admission).await;
+        if let Err((refusal, session)) = &seat {
+            self.sessions().remove(session);
+            let event = Event::new("view.refused").outcome("refused").cause(refusal.code()).session(session);
+            self.note(event).await;
+        }
+        seat.map_err(|(refusal, _)| refusal)
+    }
+
+    async fn ended(&self, session: &SessionId, tally: Tally) {
+        self.sessions().remove(session);
+        let mut event = Event::new("view.ended")
+            .outcome("ok")
+            .cause(tally.ending.code())
+            .session(session)
+            .count("ms", tally.milliseconds)
+            .count("updates", tally.updates)
+            .count("rects", tally.rects)
+            .count("bytes_down", tally.bytes);
+        for (kind, count) in tally.dropped {
+            event = event.count(&format!("dropped_{}", kind.name()), count);
+        }
+        self.note(event).await;
+    }
+}
+
+impl Shared {
+    /// Appends an entry that gives no right; a failure shows in the log's health, which ends every picture.
+    async fn note(&self, event: Event) {
+        if let Err(error) = self.log.append(event).await {
+            tracing::error!(%error, "an entry could not be written");
+        }
+    }
+
+    /// Registers the session first, so that a stop that comes now finds it; then asks again and records the start.
+    async fn seat(&self, connection: &ConnectionId, peer: Peer, admission: Admission) -> Result<Seat, (Refusal, SessionId)> {
+        let session = admission.session().clone();
+        let refused = |refusal| (refusal, session.clone());
+        let site = self.sites.get(admission.site()).ok_or_else(|| refused(Refusal::SiteUnknown))?;
+        let (switch, ending) = signal::<Ending>();
+        let viewers = {
+            let mut sessions = self.sessions();
+            if sessions.len() >= self.max_sessions {
+                return Err(refused(Refusal::Busy));
+            }
+            let running = Running { site: admission.site().clone(), account: admission.account().clone(), switch: switch.clone() };
+            sessions.insert(session.clone(), running);
+            sessions.values().filter(|running| running.site == *admission.site()).count()
+        };
+        if site.state.borrow().standing == Standing::Stopped {
+            return Err(refused(Refusal::SiteNotShown));
+        }
+        let event = Event::new("view.started")
+            .outcome("ok")
+            .session(&session)
+            .public("connection", connection.as_str())
+            .public("client", "vnc")
+            .public("capture_class", "C")
+            .public("watermark", session.tag())
+            .count("viewers", viewers as u64)
+            .sealed("account", admission.account().as_str())
+            .sealed("name", admission.name())
+            .sealed("site", admission.site().as_str())
+            .sealed("src", peer.address.to_string());
+        let recorded = self.log.append(event).await.map_err(|_| refused(Refusal::NoTrace))?;
+        Ok(Seat { admission, recorded, screen: site.reader.clone(), label: site.label.clone(), switch, ending })
+    }
+}

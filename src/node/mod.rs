@@ -1,0 +1,291 @@
+//! The node: wires the rooms together. Sites report to it, viewers are let in by it, and it writes down what happens.
+//!
+//! Two runtimes: the caller's, where connections are accepted, traced, ended and cut; and a pool for pixels alone, so
+//! that no picture delays a stop.
+
+pub mod act;
+pub mod control;
+mod gate;
+mod site;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::{Config, Site};
+use crate::desk::Desk;
+use crate::governance::Standing;
+use crate::id::{AccountId, SessionId, SiteName};
+use crate::metrics::Metrics;
+use crate::shutdown::Switch;
+use crate::source::Target;
+use crate::source::session::Pace;
+use crate::store::Store;
+use crate::trace::{Event, Fold, Health, Log, Quota};
+use crate::viewer::{Ending, Entrance, Limits, Listener};
+use crate::{tls, web};
+use site::SiteHandle;
+
+/// Entries that strangers may cause in an hour.
+const STRANGERS_PER_HOUR: u32 = 20_000;
+/// How often folded entries are written and a broken trace is tried again.
+const TURN: Duration = Duration::from_secs(2);
+/// How long an orderly stop waits for sessions to end.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// A session that runs: enough to end it.
+struct Running {
+    site: SiteName,
+    account: AccountId,
+    switch: Switch<Ending>,
+}
+
+/// What all parts of a node share. Each lock is held for no wait.
+pub struct Shared {
+    desk: Arc<Desk>,
+    log: Log,
+    clock: Clock,
+    sites: HashMap<SiteName, SiteHandle>,
+    sessions: Mutex<HashMap<SessionId, Running>>,
+    max_sessions: usize,
+    fold: Mutex<Fold>,
+    quota: Mutex<Quota>,
+}
+
+/// Where a node listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    pub viewers: SocketAddr,
+    pub tls_first: Option<SocketAddr>,
+    pub local: Option<SocketAddr>,
+    pub monitor: Option<SocketAddr>,
+}
+
+/// A running node.
+pub struct Node {
+    shared: Arc<Shared>,
+    pixels: Option<Runtime>,
+    tasks: JoinSet<()>,
+    pub addresses: Addresses,
+}
+
+/// Opens the store and the log of a node's directory, which only one process may use at a time.
+pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
+    std::fs::create_dir_all(&config.data).with_context(|| format!("{} cannot be made", config.data.display()))?;
+    let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
+    let store = Store::open(&config.data.join("lucarne.sqlite")).await?;
+    Ok(Desk::open(store, log, clock.clone()).await?)
+}
+
+/// How a configured site is entered.
+pub fn target(site: &Site, clock: &Clock) -> Result<Target> {
+    let tls = site.trust.as_ref().map(|trust| tls::for_site(trust, site.tls12, clock)).transpose();
+    Ok(Target {
+        host: site.host.clone(),
+        port: site.port,
+        transport: site.transport,
+        tls: tls.with_context(|| format!("the trust of site {:?}", site.name.as_str()))?,
+        server_name: site.server_name.clone(),
+        login: site.login.clone(),
+        pace: Pace { max_fps: site.max_fps, lossy: site.lossy },
+    })
+}
+
+impl Node {
+    /// Starts a node: nothing is shown until somebody shows it.
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
+        let desk = Arc::new(open_desk(config, &clock).await?);
+        let log = desk.log().clone();
+        log.append(Event::new("process.start").outcome("ok").public("version", env!("CARGO_PKG_VERSION"))).await?;
+        desk.pause_all().await?;
+        let metrics = Metrics::default();
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let pixels = tokio::runtime::Builder::new_multi_thread().worker_threads(cores).thread_name("pixels").enable_all().build()?;
+        let mut tasks = JoinSet::new();
+        let mut sites = HashMap::new();
+        for site in &config.sites {
+            let confirmed = desk.store().confirmed_sizes(&site.name).await?;
+            let standing = desk.store().standing(&site.name).await?;
+            let wiring = site::Wiring {
+                site: site.clone(),
+                target: target(site, &clock)?,
+                confirmed,
+                standing,
+                desk: Arc::clone(&desk),
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+                pixels: pixels.handle().clone(),
+            };
+            sites.insert(site.name.clone(), site::start(wiring, &mut tasks));
+        }
+        let shared = Arc::new(Shared {
+            desk,
+            log,
+            clock: clock.clone(),
+            sites,
+            sessions: Mutex::default(),
+            max_sessions: config.viewers.max_sessions,
+            fold: Mutex::default(),
+            quota: Mutex::new(Quota::new(STRANGERS_PER_HOUR, clock.now())),
+        });
+        let addresses = listen(config, &shared, &metrics, &pixels, &mut tasks).await?;
+        tasks.spawn(Arc::clone(&shared).guard_trace());
+        Ok(Self { shared, pixels: Some(pixels), tasks, addresses })
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends every session and source in order, and writes the last entry.
+    pub async fn stop(mut self) {
+        self.shared.end_sessions(Ending::Shutdown, |_| true);
+        for site in self.shared.sites.values() {
+            site.halt().await;
+        }
+        let deadline = self.shared.clock.now() + FAREWELL;
+        while self.shared.running() > 0 && self.shared.clock.now() < deadline {
+            self.shared.clock.sleep(Duration::from_millis(10)).await;
+        }
+        self.tasks.shutdown().await;
+        let folded = self.shared.fold.lock().unwrap_or_else(PoisonError::into_inner).drain();
+        for event in folded.into_iter().chain([Event::new("process.stop").outcome("ok")]) {
+            if let Err(error) = self.shared.log.append(event).await {
+                tracing::error!(%error, "the last entries could not be written");
+            }
+        }
+        self.shared.desk.store().close().await;
+        if let Some(pixels) = self.pixels.take() {
+            pixels.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(pixels) = self.pixels.take() {
+            pixels.shutdown_background();
+        }
+    }
+}
+
+async fn listen(config: &Config, shared: &Arc<Shared>, metrics: &Metrics, pixels: &Runtime, tasks: &mut JoinSet<()>) -> Result<Addresses> {
+    let viewers = &config.viewers;
+    let clock = &shared.clock;
+    let in_band = Listener {
+        entrance: Entrance::InBand,
+        tls: tls::for_viewers(&viewers.certificate, &viewers.key, viewers.tls12, clock)?,
+        gate: Arc::clone(shared),
+        limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
+        pixels: pixels.handle().clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let mut open = async |address: SocketAddr, entrance| -> Result<SocketAddr> {
+        let socket = bind(address).await?;
+        let bound = socket.local_addr()?;
+        tasks.spawn(Listener { entrance, ..in_band.clone() }.run(socket));
+        Ok(bound)
+    };
+    let bound = open(viewers.listen, Entrance::InBand).await?;
+    let tls_first = match viewers.tls_first {
+        Some(address) => Some(open(address, Entrance::TlsFirst).await?),
+        None => None,
+    };
+    let local = match viewers.local {
+        Some(address) => Some(open(address, Entrance::Local).await?),
+        None => None,
+    };
+    let monitor = match config.monitor {
+        Some(address) => {
+            let socket = bind(address).await?;
+            let bound = socket.local_addr()?;
+            let work = web::monitor(socket, metrics.registry(), shared.log.health());
+            tasks.spawn(async move {
+                if let Err(error) = work.await {
+                    tracing::error!(%error, "the monitor stopped");
+                }
+            });
+            Some(bound)
+        }
+        None => None,
+    };
+    Ok(Addresses { viewers: bound, tls_first, local, monitor })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is the port taken, or below 1024?"))
+}
+
+impl Shared {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Running>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sessions that run now.
+    pub fn running(&self) -> usize {
+        self.sessions().len()
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Ends the sessions that `which` picks, at once.
+    fn end_sessions(&self, ending: Ending, which: impl Fn(&Running) -> bool) {
+        self.sessions().values().filter(|running| which(running)).for_each(|running| running.switch.raise(ending));
+    }
+
+    /// No trace, no picture: ends everything when entries cannot be made durable, and tries until they can.
+    async fn guard_trace(self: Arc<Self>) {
+        let mut health = self.log.health();
+        let mut broken = false;
+        loop {
+            let state = health.borrow_and_update().clone();
+            if let (Health::Broken(reason), false) = (&state, broken) {
+                tracing::error!(%reason, "the trace cannot be written: every picture ends");
+                self.end_sessions(Ending::NoTrace, |_| true);
+                for (name, site) in &self.sites {
+                    self.close_untraced(name, site).await;
+                }
+            }
+            if broken && state == Health::Writing {
+                tracing::info!("the trace can be written again");
+                if let Err(error) = self.desk.empty_outbox().await {
+                    tracing::error!(%error, "acts could not be traced after the gap");
+                }
+            }
+            broken = state != Health::Writing;
+            tokio::select! {
+                _ = health.changed() => {}
+                () = self.clock.sleep(TURN) => self.turn(broken).await,
+            }
+        }
+    }
+
+    /// Closes a source that cannot be traced; its pause waits in the outbox.
+    async fn close_untraced(&self, name: &SiteName, site: &SiteHandle) {
+        site.halt().await;
+        if site.state.borrow().standing == Standing::Showing {
+            site.stand(Standing::Paused);
+            // The entry cannot be written now: that is why we are here.
+            let _ = self.desk.stand(name, Standing::Paused, "no_trace").await;
+        }
+    }
+
+    async fn turn(&self, broken: bool) {
+        let folded = self.fold.lock().unwrap_or_else(PoisonError::into_inner).due(self.clock.now());
+        let gap = broken.then(|| Event::new("log.gap").outcome("failed"));
+        for event in folded.into_iter().chain(gap) {
+            // A failure shows in the log's health, which is watched above.
+            let _ = self.log.append(event).await;
+        }
+    }
+}

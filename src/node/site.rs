@@ -1,0 +1,268 @@
+//! One site: a task that opens and closes its source when told, and tells what happens to it.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::clock::Clock;
+use crate::config::Site;
+use crate::desk::Desk;
+use crate::geometry::Size;
+use crate::governance::Standing;
+use crate::id::SiteName;
+use crate::metrics::Metrics;
+use crate::screen::{Masks, ScreenReader, ScreenWriter, screen};
+use crate::shutdown::{Switch, signal};
+use crate::source::{Ended, Link, Opened, Report, Target};
+use crate::trace::Event;
+
+/// What a site is told, and the answer that it is done.
+enum Order {
+    Open(oneshot::Sender<Option<String>>),
+    Close(oneshot::Sender<()>),
+    Masks(Vec<Size>),
+}
+
+/// How a site stands now, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub standing: Standing,
+    /// Why the source is not open though the site was shown.
+    pub trouble: Option<String>,
+}
+
+pub(super) struct SiteHandle {
+    pub label: String,
+    pub reader: ScreenReader,
+    /// Written by the keeper and by acts; the latest word stands.
+    pub state: Arc<watch::Sender<State>>,
+    orders: mpsc::Sender<Order>,
+}
+
+pub(super) struct Wiring {
+    pub site: Site,
+    pub target: Target,
+    pub confirmed: Vec<Size>,
+    pub standing: Option<Standing>,
+    pub desk: Arc<Desk>,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub pixels: Handle,
+}
+
+impl SiteHandle {
+    /// Opens the source. Answers when it is open (`None`), or what stands in the way.
+    pub async fn open(&self) -> Option<String> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Open(answer)).await.ok()?;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Closes the source and clears the screen, without changing how the site stands on paper.
+    pub async fn halt(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.orders.send(Order::Close(answer)).await.is_ok() {
+            let _ = answered.await;
+        }
+    }
+
+    /// How the site stands from now on.
+    pub fn stand(&self, standing: Standing) {
+        self.state.send_modify(|state| *state = State { standing, trouble: None });
+    }
+
+    pub async fn confirm(&self, sizes: Vec<Size>) {
+        let _ = self.orders.send(Order::Masks(sizes)).await;
+    }
+}
+
+/// The source that is open, and the hand that closes it.
+struct Running {
+    link: JoinHandle<(ScreenWriter, Ended)>,
+    stop: Switch<()>,
+    masks: mpsc::Sender<Masks>,
+    reports: mpsc::Receiver<Report>,
+}
+
+struct Keeper {
+    wiring: Wiring,
+    /// There whenever no source is open.
+    writer: Option<ScreenWriter>,
+    running: Option<Running>,
+    state: Arc<watch::Sender<State>>,
+    masks: Masks,
+    /// Who waits to hear that the source is open.
+    waiting: Vec<oneshot::Sender<Option<String>>>,
+}
+
+pub(super) fn start(wiring: Wiring, tasks: &mut JoinSet<()>) -> SiteHandle {
+    let (writer, reader) = screen();
+    let standing = wiring.standing.unwrap_or(Standing::Stopped);
+    let state = Arc::new(watch::Sender::new(State { standing, trouble: None }));
+    let (orders, received) = mpsc::channel(16);
+    let handle = SiteHandle { label: wiring.site.label.clone(), reader, state: Arc::clone(&state), orders };
+    let masks = Masks { rects: wiring.site.masks.clone(), confirmed: wiring.confirmed.clone() };
+    let keeper = Keeper { wiring, writer: Some(writer), running: None, state, masks, waiting: Vec::new() };
+    tasks.spawn(keeper.run(received));
+    handle
+}
+
+/// What woke the keeper.
+enum Woke {
+    Order(Option<Order>),
+    Report(Option<Report>),
+    Ended(Result<(ScreenWriter, Ended), tokio::task::JoinError>),
+}
+
+impl Keeper {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            let woke = match &mut self.running {
+                None => Woke::Order(orders.recv().await),
+                Some(running) => tokio::select! {
+                    order = orders.recv() => Woke::Order(order),
+                    report = running.reports.recv(), if !running.reports.is_closed() || !running.reports.is_empty() => Woke::Report(report),
+                    ended = &mut running.link => Woke::Ended(ended),
+                },
+            };
+            match woke {
+                Woke::Order(None) => return,
+                Woke::Order(Some(order)) => self.obey(order).await,
+                Woke::Report(Some(report)) => self.tell(report).await,
+                Woke::Report(None) => {}
+                Woke::Ended(ended) => self.ended(ended).await,
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Open(answer) => {
+                self.waiting.push(answer);
+                self.state.send_modify(|state| *state = State { standing: Standing::Showing, trouble: None });
+                match self.writer.take() {
+                    Some(writer) => self.open(writer),
+                    None => self.answer(None),
+                }
+            }
+            Order::Close(answer) => {
+                if let Some(mut running) = self.running.take() {
+                    running.stop.raise(());
+                    let ended = loop {
+                        tokio::select! {
+                            ended = &mut running.link => break ended,
+                            Some(report) = running.reports.recv() => self.tell(report).await,
+                        }
+                    };
+                    self.writer = ended.ok().map(|(writer, _)| writer);
+                    while let Ok(report) = running.reports.try_recv() {
+                        self.tell(report).await;
+                    }
+                }
+                self.answer(Some("it was stopped".to_owned()));
+                let _ = answer.send(());
+            }
+            Order::Masks(confirmed) => {
+                self.masks.confirmed = confirmed;
+                if let Some(running) = &self.running {
+                    let _ = running.masks.send(self.masks.clone()).await;
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, mut writer: ScreenWriter) {
+        writer.mask(self.masks.clone());
+        let (stop, stopped) = signal();
+        let (masks, new_masks) = mpsc::channel(4);
+        let (reporter, reports) = mpsc::channel(64);
+        let link = Link {
+            target: self.wiring.target.clone(),
+            clock: self.wiring.clock.clone(),
+            metrics: self.wiring.metrics.clone(),
+            reports: reporter,
+            stop: stopped,
+            masks: new_masks,
+            screen: writer,
+        };
+        let link = self.wiring.pixels.spawn(link.run());
+        self.running = Some(Running { link, stop, masks, reports });
+    }
+
+    fn answer(&mut self, trouble: Option<String>) {
+        for waiting in self.waiting.drain(..) {
+            let _ = waiting.send(trouble.clone());
+        }
+    }
+
+    async fn append(&self, event: Event) {
+        let event = event.sealed("site", self.wiring.site.name.as_str());
+        if let Err(error) = self.wiring.desk.log().append(event).await {
+            tracing::error!(%error, "a source's event could not be traced");
+        }
+    }
+
+    async fn tell(&mut self, report: Report) {
+        match report {
+            Report::Opening => {
+                let address = format!("{}:{}", self.wiring.site.host, self.wiring.site.port);
+                self.append(Event::new("source.opening").outcome("ok").sealed("address", address)).await;
+            }
+            Report::Opened(opened) => {
+                self.append(opened_event(&opened)).await;
+                self.state.send_modify(|state| state.trouble = None);
+                self.answer(None);
+            }
+            Report::Refused { code, words } => {
+                self.append(Event::new("source.refused").outcome("failed").cause(code)).await;
+                self.state.send_modify(|state| state.trouble = Some(words.clone()));
+                self.answer(Some(words));
+            }
+            Report::Closed { code, received } => {
+                self.append(Event::new("source.closed").outcome("ok").cause(code).count("bytes", received)).await;
+            }
+        }
+    }
+
+    /// The link ended by itself: the site is paused until somebody shows it again.
+    async fn ended(&mut self, ended: Result<(ScreenWriter, Ended), tokio::task::JoinError>) {
+        if let Some(mut running) = self.running.take() {
+            while let Ok(report) = running.reports.try_recv() {
+                self.tell(report).await;
+            }
+        }
+        let code = match ended {
+            Ok((writer, ended)) => {
+                self.writer = Some(writer);
+                ended.code()
+            }
+            Err(error) => {
+                tracing::error!(%error, "a source's task failed; restart the node to show its site again");
+                "failed"
+            }
+        };
+        self.answer(Some("the site closed the connection".to_owned()));
+        self.state.send_modify(|state| state.standing = Standing::Paused);
+        let name: &SiteName = &self.wiring.site.name;
+        if let Err(error) = self.wiring.desk.stand(name, Standing::Paused, code).await {
+            tracing::error!(%error, "a pause could not be recorded");
+        }
+    }
+}
+
+fn opened_event(opened: &Opened) -> Event {
+    let init = opened.entered.init;
+    let mut event = Event::new("source.opened")
+        .outcome("ok")
+        .public("rfb_version", opened.entered.version.name())
+        .public("security", opened.entered.security.clone())
+        .public("size", init.size.to_string())
+        .count("ms", opened.took.as_millis() as u64);
+    if let Some(tls) = &opened.tls {
+        event = event.public("tls_version", tls.version.clone()).public("tls_suite", tls.suite.clone());
+        event = event.sealed("certificate", tls.fingerprint.clone());
+    }
+    event
+}

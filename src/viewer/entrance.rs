@@ -1,0 +1,183 @@
+//! From a socket to a seat: the handshake, TLS where it belongs, and the gate's verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::{Gate, Peer, Seat, TlsFacts};
+use crate::clock::{Clock, Elapsed};
+use crate::desk::Presented;
+use crate::governance::Refusal;
+use crate::id::{ConnectionId, random};
+use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
+use crate::rfb::Buffer;
+
+/// Everything before the login must be done in this time, however slowly it drips.
+const PROTOCOL: Duration = Duration::from_secs(10);
+/// A person types a ticket.
+const LOGIN: Duration = Duration::from_secs(120);
+
+/// A viewer let in: its stream, what it said already, its seat.
+pub(super) struct Entered<S> {
+    pub stream: S,
+    pub buffer: Buffer,
+    pub seat: Seat,
+}
+
+/// Why a connection did not become a session: a code for the trace.
+pub(super) struct Turned(pub &'static str);
+
+impl From<Elapsed> for Turned {
+    fn from(_: Elapsed) -> Self {
+        Self("dn.timeout")
+    }
+}
+
+impl From<std::io::Error> for Turned {
+    fn from(_: std::io::Error) -> Self {
+        Self("dn.lost")
+    }
+}
+
+impl From<&ServerHandshakeError> for Turned {
+    fn from(error: &ServerHandshakeError) -> Self {
+        Self(match error.code() {
+            "not_rfb" | "bad_version" => "dn.bad_version",
+            "type_not_offered" => "dn.type_not_offered",
+            "too_old_for_tls" => "dn.too_old_for_tls",
+            "vencrypt" => "dn.vencrypt",
+            "tls_injection" => "dn.tls_injection",
+            "credential_length" => "dn.credential_length",
+            _ => "dn.handshake",
+        })
+    }
+}
+
+/// Where in the handshake a stream is given back.
+enum Pause {
+    StartTls,
+    Decide(Credentials),
+    Ready,
+}
+
+pub(super) struct Door<'a, G> {
+    pub gate: &'a Arc<G>,
+    pub connection: &'a ConnectionId,
+    pub peer: Peer,
+    pub tls: &'a Arc<ServerConfig>,
+    pub clock: &'a Clock,
+}
+
+impl<G: Gate> Door<'_, G> {
+    /// TLS on a raw socket.
+    pub async fn secure(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Turned> {
+        let accept = TlsAcceptor::from(Arc::clone(self.tls)).accept(tcp);
+        let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|_| Turned("tls.handshake"))?;
+        let (_, connection) = stream.get_ref();
+        let facts = TlsFacts {
+            version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
+            suite: connection.negotiated_cipher_suite().map(|s| format!("{:?}", s.suite())).unwrap_or_default(),
+        };
+        self.gate.tls(self.connection, facts).await;
+        Ok(stream)
+    }
+
+    /// RFB first, TLS inside it (VeNCrypt X509Plain).
+    pub async fn in_band(&self, mut tcp: TcpStream) -> Result<Entered<TlsStream<TcpStream>>, Turned> {
+        let mut handshake = ServerHandshake::new(Offer::X509Plain, random());
+        let mut buffer = Buffer::default();
+        match self.until(&mut tcp, &mut handshake, &mut buffer, PROTOCOL).await? {
+            Pause::StartTls if buffer.is_empty() => {}
+            _ => return Err(Turned("dn.tls_injection")),
+        }
+        let stream = self.secure(tcp).await?;
+        handshake.tls_started();
+        self.login(stream, handshake, Buffer::default()).await
+    }
+
+    /// Everything on one stream: inside TLS that came first, or in clear on loopback.
+    pub async fn plain<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, offer: Offer) -> Result<Entered<S>, Turned> {
+        self.login(stream, ServerHandshake::new(offer, random()), Buffer::default()).await
+    }
+
+    /// From the credentials to ServerInit's door.
+    async fn login<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S, mut handshake: ServerHandshake, mut buffer: Buffer) -> Result<Entered<S>, Turned> {
+        let Pause::Decide(credentials) = self.until(&mut stream, &mut handshake, &mut buffer, LOGIN).await? else {
+            return Err(Turned("dn.handshake"));
+        };
+        let shown = match credentials {
+            Credentials::Plain { user, password } => Some(Presented::Plain { login: user, secret: password }),
+            Credentials::VncAuth { challenge, response } => Some(Presented::Short { challenge, response }),
+            // No listener offers None: whoever looks has a ticket.
+            Credentials::Nothing => None,
+        };
+        let verdict = match shown {
+            Some(shown) => self.gate.admit(self.connection, self.peer, shown).await,
+            None => Err(Refusal::TicketUnknown),
+        };
+        let seat = match verdict {
+            Ok(seat) => seat,
+            Err(refusal) => {
+                self.send(&mut stream, &handshake.refuse(refusal.words())).await?;
+                let _ = self.clock.within(self.clock.now() + PROTOCOL, stream.shutdown()).await;
+                // The gate has traced the refusal.
+                return Err(Turned(""));
+            }
+        };
+        self.send(&mut stream, &handshake.accept()).await?;
+        match self.until(&mut stream, &mut handshake, &mut buffer, PROTOCOL).await? {
+            Pause::Ready => Ok(Entered { stream, buffer, seat }),
+            _ => Err(Turned("dn.handshake")),
+        }
+    }
+
+    async fn send<S: AsyncWrite + Unpin>(&self, stream: &mut S, bytes: &[u8]) -> Result<(), Turned> {
+        let work = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        Ok(self.clock.within(self.clock.now() + PROTOCOL, work).await??)
+    }
+
+    /// Moves the handshake until it needs something that is not bytes.
+    async fn until<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        handshake: &mut ServerHandshake,
+        buffer: &mut Buffer,
+        time: Duration,
+    ) -> Result<Pause, Turned> {
+        let deadline = self.clock.now() + time;
+        loop {
+            let step = match handshake.advance(buffer.unread()) {
+                Ok(step) => step,
+                Err(error) => {
+                    if error == ServerHandshakeError::TooOldForTls {
+                        self.send(stream, &[&[0; 3], refuse_early(&error.to_string()).as_slice()].concat()).await?;
+                    }
+                    return Err((&error).into());
+                }
+            };
+            let Some((taken, asked)) = step else {
+                let Some(room) = buffer.room() else { return Err(Turned("dn.handshake")) };
+                if self.clock.within(deadline, stream.read_buf(room)).await?? == 0 {
+                    return Err(Turned("dn.lost"));
+                }
+                continue;
+            };
+            buffer.consume(taken);
+            match asked {
+                None => {}
+                Some(Asked::Send(bytes)) => self.send(stream, &bytes).await?,
+                Some(Asked::StartTls) => return Ok(Pause::StartTls),
+                Some(Asked::Decide(credentials)) => return Ok(Pause::Decide(credentials)),
+                Some(Asked::Ready) => return Ok(Pause::Ready),
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What a viewer is told in the picture itself when it is not live, in French and English.
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::clock::Clock;
+use crate::mark::Notice;
+use crate::screen::{Awaited, Face};
+
+/// The notice that goes with the screen's state, if any.
+pub(super) fn notice(face: Face, clock: &Clock) -> Option<Notice> {
+    let lines = |french: &str, english: &str| [french.to_owned(), english.to_owned()];
+    match face {
+        Face::Live => None,
+        Face::Blank => Some(Notice::card(&lines(
+            "Le site n'est pas montré en ce moment.",
+            "The site is not being shown right now.",
+        ))),
+        Face::Awaited(Awaited::FirstPicture) => {
+            Some(Notice::card(&lines("Dans l'attente de l'image du site…", "Waiting for the site's picture…")))
+        }
+        Face::Awaited(Awaited::MaskConfirmation(size)) => Some(Notice::card(&lines(
+            &format!("L'écran du site a changé de taille ({size}) : ses masques doivent être confirmés."),
+            &format!("The site's screen changed size ({size}): its masks must be confirmed."),
+        ))),
+        Face::Stale { since } => {
+            let age = clock.now().saturating_duration_since(since);
+            let at: OffsetDateTime = clock.wall() - age;
+            let at = at.format(format_description!("[hour]:[minute]:[second]")).unwrap_or_default();
+            Some(Notice::strip(&lines(
+                &format!("Liaison perdue : image figée depuis {at} UTC."),
+                &format!("Link lost: the picture has stood still since {at} UTC."),
+            )))
+        }
+    }
+}

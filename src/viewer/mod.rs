@@ -1,0 +1,127 @@
+//! DOWNSTREAM: one auditor's connection, from its first byte to its last.
+//!
+//! A viewer reads the screen and is told nothing else of the site. It stamps its own copy of every rectangle. What it
+//! receives is counted and dropped unless it is a display request; nothing here can reach a source. A session needs an
+//! [`Admission`](crate::governance::Admission) and a [`Recorded`](crate::trace::Recorded): the [`Gate`] gives both.
+
+mod cut;
+mod demand;
+mod encoder;
+mod entrance;
+mod faces;
+pub mod listener;
+mod session;
+mod update;
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use crate::desk::Presented;
+use crate::governance::{Admission, Refusal};
+use crate::id::{ConnectionId, SessionId};
+use crate::rfb::input::InputKind;
+use crate::screen::ScreenReader;
+use crate::shutdown::{Shutdown, Switch};
+use crate::trace::Recorded;
+
+pub use cut::Cut;
+pub use listener::{Entrance, Limits, Listener};
+
+/// Why a session ended. The codes stand in the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The site's contact or an operator stopped it.
+    Stopped,
+    AccountDisabled,
+    /// The trace cannot be written.
+    NoTrace,
+    Shutdown,
+    /// The viewer closed.
+    Left,
+    /// The viewer took nothing for 30 seconds.
+    NoProgress,
+    /// The viewer cannot follow the screen's new size.
+    CannotResize,
+    /// The viewer broke the protocol: the code says how.
+    Broken(&'static str),
+    /// Its connection failed.
+    Lost,
+    /// Our own fault: its task ended by itself.
+    Failed,
+}
+
+impl Ending {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::AccountDisabled => "account_disabled",
+            Self::NoTrace => "no_trace",
+            Self::Shutdown => "shutdown",
+            Self::Left => "viewer_left",
+            Self::NoProgress => "no_progress",
+            Self::CannotResize => "cannot_resize",
+            Self::Broken(code) => code,
+            Self::Lost => "connection_lost",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// All that a session needs. Without an admission and its entry there is none.
+#[derive(Debug)]
+pub struct Seat {
+    pub admission: Admission,
+    pub recorded: Recorded,
+    pub screen: ScreenReader,
+    /// What the viewer's window and the watermark call the site.
+    pub label: String,
+    /// Ends the session from outside, and sees that it must end.
+    pub switch: Switch<Ending>,
+    pub ending: Shutdown<Ending>,
+}
+
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub entrance: Entrance,
+}
+
+/// What TLS agreed on with a viewer.
+#[derive(Debug, Clone)]
+pub struct TlsFacts {
+    pub version: String,
+    pub suite: String,
+}
+
+/// What a session was, at its end.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    pub ending: Ending,
+    pub milliseconds: u64,
+    pub updates: u64,
+    pub rects: u64,
+    pub bytes: u64,
+    pub dropped: Vec<(InputKind, u64)>,
+}
+
+impl Tally {
+    /// A session that showed nothing.
+    fn empty(ending: Ending) -> Self {
+        Self { ending, milliseconds: 0, updates: 0, rects: 0, bytes: 0, dropped: Vec::new() }
+    }
+}
+
+/// Who decides and who writes down: the node. Implementations never answer a viewer themselves.
+pub trait Gate: Send + Sync + 'static {
+    /// A connection came. It is recorded before one byte is answered; `None`: close it unanswered.
+    fn attempt(&self, peer: Peer) -> impl Future<Output = Option<ConnectionId>> + Send;
+    /// A limit refused a connection: counted and folded.
+    fn limited(&self, peer: Peer, cause: &'static str);
+    fn tls(&self, connection: &ConnectionId, facts: TlsFacts) -> impl Future<Output = ()> + Send;
+    /// A connection ended before it was anybody's session.
+    fn broken(&self, connection: &ConnectionId, code: &'static str) -> impl Future<Output = ()> + Send;
+    /// Whether what was shown lets a session start; its entry is durable when this returns.
+    fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> impl Future<Output = Result<Seat, Refusal>> + Send;
+    fn ended(&self, session: &SessionId, tally: Tally) -> impl Future<Output = ()> + Send;
+}

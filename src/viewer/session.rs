@@ -1,0 +1,259 @@
+//! A running session: one half reads what the viewer says, the other writes what it may see.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+
+use super::demand::{Demand, Preferences};
+use super::update::{Due, View};
+use super::{Ending, Seat, Tally};
+use crate::clock::{Clock, Elapsed};
+use crate::geometry::Rect;
+use crate::metrics::{Kind, Metrics};
+use crate::rfb::Buffer;
+use crate::rfb::client::{ClientMessage, ClientStream};
+use crate::rfb::input::InputKind;
+use crate::rfb::server::{put_end_of_continuous_updates, put_update};
+
+/// A viewer that takes nothing for this long is closed.
+const NO_PROGRESS: Duration = Duration::from_secs(30);
+/// The picture is still when nothing changed for this long: lossy places are repaired then.
+const STILL: Duration = Duration::from_millis(200);
+/// Encoded bytes gathered before they go to the socket.
+const CHUNK: usize = 32 << 10;
+/// Pieces repaired in one update: a change that comes meanwhile does not wait long.
+const REPAIR_PIECES: usize = 8;
+
+pub(super) struct Session<S> {
+    reading: Reading<S>,
+    writing: Writing<S>,
+    demand: Demand,
+    seat: Seat,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+struct Reading<S> {
+    stream: ReadHalf<S>,
+    buffer: Buffer,
+    dropped: BTreeMap<InputKind, u64>,
+}
+
+struct Writing<S> {
+    stream: WriteHalf<S>,
+    view: View,
+    out: Vec<u8>,
+    updates: u64,
+    rects: u64,
+    bytes: u64,
+    last_change: Instant,
+}
+
+impl<S: AsyncRead + AsyncWrite> Session<S> {
+    /// A session over a stream whose handshake is done; `buffer` holds what came after it.
+    pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, clock: Clock, metrics: Metrics) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        let last_change = clock.now();
+        let writing = Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change };
+        let reading = Reading { stream: reader, buffer, dropped: BTreeMap::new() };
+        Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
+    }
+
+    /// Runs to the end.
+    pub async fn run(mut self) -> Tally {
+        let started = self.clock.now();
+        let (demand, metrics, clock) = (&self.demand, &self.metrics, &self.clock);
+        let ending = {
+            let mut reads = pin!(self.reading.run(demand, metrics));
+            let mut writes = pin!(self.writing.run(demand, &mut self.seat, metrics, clock));
+            tokio::select! {
+                biased;
+                ending = &mut writes => ending,
+                ending = &mut reads => ending,
+            }
+        };
+        if let Some(told) = self.seat.ending.reason() {
+            self.writing.blank(&self.demand, told, &self.clock).await;
+        }
+        self.writing.view.clear();
+        let milliseconds = (self.clock.now() - started).as_millis() as u64;
+        Tally {
+            ending: self.seat.ending.reason().unwrap_or(ending),
+            milliseconds,
+            updates: self.writing.updates,
+            rects: self.writing.rects,
+            bytes: self.writing.bytes,
+            dropped: self.reading.dropped.into_iter().collect(),
+        }
+    }
+}
+
+impl<S: AsyncRead> Reading<S> {
+    async fn run(&mut self, demand: &Demand, metrics: &Metrics) -> Ending {
+        let mut messages = ClientStream::default();
+        loop {
+            match messages.advance(self.buffer.unread()) {
+                Err(error) => return Ending::Broken(error.code()),
+                Ok(Some((taken, message))) => {
+                    self.buffer.consume(taken);
+                    match message {
+                        None => {}
+                        Some(ClientMessage::Input(input)) => {
+                            *self.dropped.entry(input.kind).or_default() += 1;
+                            metrics.inputs_dropped.get_or_create(&Kind { kind: input.kind.name() }).inc();
+                        }
+                        Some(ClientMessage::Request(request)) => {
+                            if let Err(error) = demand.hear(request) {
+                                return Ending::Broken(error.code());
+                            }
+                        }
+                    }
+                }
+                Ok(None) => {
+                    let Some(room) = self.buffer.room() else { return Ending::Broken("overlong") };
+                    match self.stream.read_buf(room).await {
+                        Ok(0) => return Ending::Left,
+                        Ok(_) => {}
+                        Err(_) => return Ending::Lost,
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite> Writing<S> {
+    async fn run(&mut self, demand: &Demand, seat: &mut Seat, metrics: &Metrics, clock: &Clock) -> Ending {
+        loop {
+            if let Some(ending) = seat.ending.reason() {
+                return ending;
+            }
+            let (preferences, wanted) = self.take_demand(demand);
+            let still_at = self.last_change + STILL;
+            let due = self.view.due(wanted, clock.now() >= still_at);
+            let sent = match due {
+                Due::Nothing if self.out.is_empty() => {
+                    let repair_later = wanted.is_some() && self.view.has_losses() && clock.now() < still_at;
+                    tokio::select! {
+                        biased;
+                        ending = seat.ending.raised() => return ending,
+                        () = demand.changed() => {}
+                        () = self.view.changed() => {}
+                        () = clock.sleep_until(still_at), if repair_later => {}
+                    }
+                    continue;
+                }
+                Due::Nothing => self.send(clock).await,
+                Due::Resize(size) => {
+                    let Some(encoding) = preferences.resize else { return Ending::CannotResize };
+                    self.view.put_resize(size, encoding, &mut self.out);
+                    served(demand);
+                    self.send(clock).await
+                }
+                Due::Pixels(rects) => {
+                    self.last_change = clock.now();
+                    served(demand);
+                    self.update(&rects, &preferences, false, seat, clock).await
+                }
+                Due::Repair(rects) => {
+                    served(demand);
+                    self.update(&within_budget(&rects), &preferences, true, seat, clock).await
+                }
+            };
+            match sent {
+                Ok(bytes) => {
+                    metrics.viewer_bytes.inc_by(bytes);
+                    metrics.viewer_updates.inc();
+                }
+                Err(ending) => return seat.ending.reason().unwrap_or(ending),
+            }
+        }
+    }
+
+    /// Answers go out first; then what is wanted, and where.
+    fn take_demand(&mut self, demand: &Demand) -> (Preferences, Option<Rect>) {
+        let mut state = demand.lock();
+        for fence in std::mem::take(&mut state.answers) {
+            fence.put(&mut self.out);
+        }
+        if let Some(fence) = state.ask_fence() {
+            fence.put(&mut self.out);
+        }
+        for _ in 0..std::mem::take(&mut state.ends) {
+            put_end_of_continuous_updates(&mut self.out);
+        }
+        if let Some(area) = state.refresh.take() {
+            self.view.refresh(area);
+        }
+        let screen = self.view.size.rect();
+        let wanted = state.continuous.or(state.wanted).map(|area| area.intersect(screen).unwrap_or(screen));
+        (state.preferences, wanted)
+    }
+
+    /// Encodes and sends an update piece by piece; told to end, it fills what is left with black.
+    async fn update(&mut self, rects: &[Rect], preferences: &Preferences, exact: bool, seat: &Seat, clock: &Clock) -> Result<u64, Ending> {
+        let pieces = self.view.pieces(rects);
+        put_update(pieces.len() as u16, &mut self.out);
+        let mut bytes = 0;
+        for piece in pieces {
+            let blank = seat.ending.reason().is_some();
+            self.view.put_piece(piece, preferences, exact, blank, &mut self.out);
+            self.rects += 1;
+            if self.out.len() >= CHUNK {
+                bytes += self.send(clock).await?;
+            }
+            // One slice of pixels done: others may want the core.
+            tokio::task::yield_now().await;
+        }
+        self.updates += 1;
+        bytes += self.send(clock).await?;
+        Ok(bytes)
+    }
+
+    async fn send(&mut self, clock: &Clock) -> Result<u64, Ending> {
+        let mut sent = 0;
+        while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
+            let deadline = clock.now() + NO_PROGRESS;
+            match clock.within(deadline, self.stream.write(rest)).await {
+                Ok(Ok(0)) | Ok(Err(_)) => return Err(Ending::Lost),
+                Ok(Ok(bytes)) => sent += bytes,
+                Err(Elapsed) => return Err(Ending::NoProgress),
+            }
+        }
+        let deadline = clock.now() + NO_PROGRESS;
+        clock.within(deadline, self.stream.flush()).await.map_err(|Elapsed| Ending::NoProgress)?.map_err(|_| Ending::Lost)?;
+        self.out.clear();
+        self.bytes += sent as u64;
+        Ok(sent as u64)
+    }
+
+    /// The session ends from our side: a black screen, then an orderly close. Whoever watches the clock cuts the
+    /// socket if this takes too long.
+    async fn blank(&mut self, demand: &Demand, ending: Ending, clock: &Clock) {
+        if self.out.is_empty() && ending != Ending::NoProgress {
+            let preferences = demand.lock().preferences;
+            let whole = self.view.size.rect();
+            let pieces = self.view.pieces(&[whole]);
+            put_update(pieces.len() as u16, &mut self.out);
+            for piece in pieces {
+                self.view.put_piece(piece, &preferences, true, true, &mut self.out);
+            }
+            if self.send(clock).await.is_err() {
+                return;
+            }
+        }
+        let _ = self.stream.shutdown().await;
+    }
+}
+
+/// What was asked is being served: an update answers every request made before it, a resize the same.
+fn served(demand: &Demand) {
+    demand.lock().wanted = None;
+}
+
+/// As many pieces as one update of repairs may hold.
+fn within_budget(rects: &[Rect]) -> Vec<Rect> {
+    rects.iter().flat_map(|rect| rect.pieces(512, 128)).take(REPAIR_PIECES).collect()
+}

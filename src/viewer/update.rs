@@ -1,0 +1,181 @@
+//! From the screen to a viewer's bytes: copy out, stamp the copy, lay the notice, encode.
+
+use time::OffsetDateTime;
+
+use super::demand::Preferences;
+use super::encoder::Encoder;
+use super::faces;
+use crate::clock::Clock;
+use crate::geometry::{Rect, Size};
+use crate::mark::{Identity, Mark, Notice, stamp};
+use crate::picture::Picture;
+use crate::rfb::encoding::number;
+use crate::rfb::server::{put_rect, put_update};
+use crate::screen::{Face, Look, Region, ScreenReader};
+
+/// A piece of at most this many pixels is stamped and encoded at a time: under a millisecond of work.
+const PIECE: (u16, u16) = (512, 128);
+/// The size shown when the site never had one.
+const NO_SITE: Size = Size::new(1024, 768);
+
+/// What one viewer was shown and is owed: a version and two regions, however slow it is.
+pub(super) struct View {
+    screen: ScreenReader,
+    identity: Identity,
+    clock: Clock,
+    encoder: Encoder,
+    /// The size that the viewer knows.
+    pub size: Size,
+    seen: u64,
+    owed: Region,
+    /// What was sent with losses and must be repaired when the picture is still.
+    lossy: Region,
+    face: Face,
+    notice: Option<Notice>,
+    mark: (i64, Mark),
+    copy: Picture,
+}
+
+/// A full turn of the screen's state: what can be sent now.
+pub(super) enum Due {
+    Nothing,
+    Resize(Size),
+    Pixels(Vec<Rect>),
+    /// The picture is still: lossy places can be repaired.
+    Repair(Vec<Rect>),
+}
+
+impl View {
+    pub fn new(screen: ScreenReader, identity: Identity, clock: Clock) -> Self {
+        let look = screen.look();
+        let size = shown_size(&look);
+        let now = clock.wall();
+        let mut view = Self {
+            mark: (minute(now), Mark::new(&identity, now)),
+            notice: faces::notice(look.face, &clock),
+            screen,
+            identity,
+            clock,
+            encoder: Encoder::default(),
+            size,
+            seen: 0,
+            owed: Region::new(size),
+            lossy: Region::new(size),
+            face: look.face,
+            copy: Picture::default(),
+        };
+        view.owed.add(size.rect());
+        view
+    }
+
+    /// Waits until the screen shows something that was not gathered yet.
+    pub async fn changed(&mut self) {
+        self.screen.changed_since(self.seen).await;
+    }
+
+    pub fn has_losses(&self) -> bool {
+        !self.lossy.is_empty()
+    }
+
+    /// Everything in `area` is owed again.
+    pub fn refresh(&mut self, area: Rect) {
+        self.owed.add(area);
+    }
+
+    /// Gathers what changed, and says what can be sent where the viewer wants pixels.
+    pub fn due(&mut self, wanted: Option<Rect>, still: bool) -> Due {
+        let look = self.screen.look();
+        let size = shown_size(&look);
+        if size != self.size {
+            // Nothing of the old size is worth sending; all of the new one is owed once the viewer knows it.
+            return if wanted.is_some() { Due::Resize(size) } else { Due::Nothing };
+        }
+        if look.version > self.seen {
+            self.owed.add_region(&self.screen.damage_since(self.seen));
+            self.seen = look.version;
+        }
+        self.turn_face(look.face);
+        let Some(wanted) = wanted else { return Due::Nothing };
+        let cut = |region: &Region| region.rects().iter().filter_map(|r| r.intersect(wanted)).collect::<Vec<_>>();
+        let pixels = cut(&self.owed);
+        if !pixels.is_empty() {
+            return Due::Pixels(pixels);
+        }
+        let repair = if still { cut(&self.lossy) } else { Vec::new() };
+        if repair.is_empty() { Due::Nothing } else { Due::Repair(repair) }
+    }
+
+    fn turn_face(&mut self, face: Face) {
+        if face == self.face {
+            return;
+        }
+        self.face = face;
+        let before = self.notice.take();
+        self.notice = faces::notice(face, &self.clock);
+        for notice in [&before, &self.notice].into_iter().flatten() {
+            self.owed.add(notice.place(self.size));
+        }
+    }
+
+    /// Appends an update that tells the viewer its new size, by the encoding it understands.
+    pub fn put_resize(&mut self, size: Size, encoding: i32, out: &mut Vec<u8>) {
+        self.size = size;
+        self.owed = Region::new(size);
+        self.owed.add(size.rect());
+        self.lossy = Region::new(size);
+        self.seen = self.screen.look().version;
+        put_update(1, out);
+        put_rect(size.rect(), encoding, out);
+        if encoding == number::EXTENDED_DESKTOP_SIZE {
+            // One screen (id 0) that is all of the picture.
+            out.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
+            crate::rfb::codec::Put::put_rect(out, size.rect());
+            out.extend_from_slice(&[0; 4]);
+        }
+    }
+
+    /// Cuts rectangles into pieces, whole tiles of what is owed struck off as they are promised.
+    pub fn pieces(&mut self, rects: &[Rect]) -> Vec<Rect> {
+        for rect in rects {
+            self.owed.remove(*rect);
+        }
+        let pieces: Vec<Rect> = rects.iter().flat_map(|r| r.pieces(PIECE.0, PIECE.1)).collect();
+        if pieces.len() < usize::from(u16::MAX) { pieces } else { self.size.rect().pieces(PIECE.0, PIECE.1).collect() }
+    }
+
+    /// Appends one piece: the screen's pixels as this viewer may have them, or black when `blank`.
+    pub fn put_piece(&mut self, rect: Rect, preferences: &Preferences, exact: bool, blank: bool, out: &mut Vec<u8>) {
+        if blank || !self.screen.copy(self.size, rect, &mut self.copy) {
+            self.copy.reset(rect.size());
+        }
+        if !blank {
+            let now = self.clock.wall();
+            if self.mark.0 != minute(now) {
+                self.mark = (minute(now), Mark::new(&self.identity, now));
+            }
+            stamp(&mut self.copy, rect.origin(), &self.mark.1);
+            if let Some(notice) = &self.notice {
+                notice.lay(&mut self.copy, rect.origin(), self.size);
+            }
+        }
+        if self.encoder.encode(&self.copy, rect, preferences, exact, out) {
+            self.lossy.add(rect);
+        } else {
+            self.lossy.remove(rect);
+        }
+    }
+
+    /// Overwrites the copy: nothing of the picture stays behind.
+    pub fn clear(&mut self) {
+        let size = self.copy.size();
+        self.copy.reset(size);
+    }
+}
+
+fn minute(now: OffsetDateTime) -> i64 {
+    now.unix_timestamp().div_euclid(60)
+}
+
+fn shown_size(look: &Look) -> Size {
+    if look.size.is_showable() { look.size } else { NO_SITE }
+}

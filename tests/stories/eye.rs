@@ -1,0 +1,185 @@
+//! A viewer of our own: it logs in as one does, keeps the picture it was given, and can say anything.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lucarne::clock::Clock;
+use lucarne::geometry::Rect;
+use lucarne::picture::Picture;
+use lucarne::rfb::encoding::number;
+use lucarne::rfb::handshake::client::{Asked, ClientHandshake, Login, Transport};
+use lucarne::rfb::server::{Event, ServerStream};
+use lucarne::rfb::{Buffer, Encode, PixelFormat, Request};
+use lucarne::tls::{Trust, for_site};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::house::House;
+
+pub struct Eye {
+    stream: TlsStream<TcpStream>,
+    buffer: Buffer,
+    messages: ServerStream,
+    pub picture: Picture,
+    clock: Clock,
+    /// Bytes received since the handshake.
+    pub received: usize,
+}
+
+/// Exact pixels, by this encoding.
+pub fn exact(encoding: i32) -> Vec<i32> {
+    vec![encoding, number::DESKTOP_SIZE, number::LAST_RECT]
+}
+
+impl Eye {
+    /// Enters with a ticket; `Err` is the reason that the person reads.
+    pub async fn enter(house: &House, ticket: &str, encodings: &[i32]) -> Result<Self, String> {
+        Self::enter_as(house, "claire", ticket, PixelFormat::NATIVE, encodings, false).await
+    }
+
+    pub async fn enter_as(house: &House, user: &str, ticket: &str, format: PixelFormat, encodings: &[i32], tls_first: bool) -> Result<Self, String> {
+        let address = if tls_first { house.node().addresses.tls_first.unwrap() } else { house.node().addresses.viewers };
+        let login = Login::User { name: user.to_owned(), password: ticket.to_owned().into() };
+        let transport = if tls_first { Transport::Tls } else { Transport::Vencrypt };
+        let mut handshake = ClientHandshake::new(login, transport);
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        let mut buffer = Buffer::default();
+        if !tls_first {
+            loop {
+                match handshake.advance(buffer.unread()).map_err(|e| e.to_string())? {
+                    None => {
+                        let n = tcp.read_buf(buffer.room().unwrap()).await.map_err(|e| e.to_string())?;
+                        if n == 0 {
+                            return Err("closed".to_owned());
+                        }
+                    }
+                    Some((taken, asked)) => {
+                        buffer.consume(taken);
+                        match asked {
+                            Some(Asked::Send(bytes)) => tcp.write_all(bytes.as_bytes()).await.unwrap(),
+                            Some(Asked::StartTls) => break,
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+        let mut stream = secure(house.dir.path(), &house.clock, tcp).await;
+        if !tls_first {
+            handshake.tls_started();
+            stream.write_all(handshake.first_inside_tls().unwrap().as_bytes()).await.unwrap();
+        }
+        let size = loop {
+            match handshake.advance(buffer.unread()).map_err(|e| e.to_string())? {
+                None => {
+                    let n = stream.read_buf(buffer.room().unwrap()).await.map_err(|e| e.to_string())?;
+                    if n == 0 {
+                        return Err("closed".to_owned());
+                    }
+                }
+                Some((taken, asked)) => {
+                    buffer.consume(taken);
+                    match asked {
+                        Some(Asked::Send(bytes)) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+                        Some(Asked::Ready(entered)) => break entered.init.size,
+                        _ => {}
+                    }
+                }
+            }
+        };
+        let mut asked = encodings.to_vec();
+        asked.push(number::RAW);
+        let messages = ServerStream::new(format, &asked);
+        let mut eye = Self { stream, buffer, messages, picture: Picture::new(size), clock: house.clock.clone(), received: 0 };
+        eye.say(&Request::SetPixelFormat(format)).await;
+        eye.say(&Request::SetEncodings(encodings.to_vec())).await;
+        Ok(eye)
+    }
+
+    pub async fn say(&mut self, request: &Request) {
+        self.send(request.encode().as_bytes()).await;
+    }
+
+    /// Says any bytes.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        // A viewer that was closed learns it when it reads.
+        let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
+    }
+
+    pub async fn ask(&mut self, incremental: bool) {
+        let area = Rect { ..self.picture.size().rect() };
+        self.say(&Request::FramebufferUpdate { incremental, area }).await;
+    }
+
+    /// The next event, or `None` once the connection is closed.
+    pub async fn event(&mut self) -> Option<Event> {
+        loop {
+            match self.messages.advance(self.buffer.unread(), &mut self.picture).unwrap() {
+                Some(advance) => {
+                    self.buffer.consume(advance.taken);
+                    if advance.event.is_some() {
+                        return advance.event;
+                    }
+                }
+                None => match self.stream.read_buf(self.buffer.room().unwrap()).await {
+                    Ok(0) | Err(_) => return None,
+                    Ok(n) => self.received += n,
+                },
+            }
+        }
+    }
+
+    /// Waits for the end of an update. False: closed.
+    pub async fn update(&mut self) -> bool {
+        while let Some(event) = self.event().await {
+            if event == Event::UpdateEnded {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Asks for changes until the picture satisfies `right`; false when closed or after ten seconds.
+    pub async fn watch_until(&mut self, right: impl Fn(&Picture) -> bool) -> bool {
+        let deadline = self.clock.now() + Duration::from_secs(10);
+        let clock = self.clock.clone();
+        self.ask(false).await;
+        let work = async {
+            loop {
+                if !self.update().await {
+                    return false;
+                }
+                if right(&self.picture) {
+                    return true;
+                }
+                self.ask(true).await;
+            }
+        };
+        clock.within(deadline, work).await.unwrap_or(false)
+    }
+
+    /// Waits until the connection is closed, asking for changes all the while. Gives what was last on the screen.
+    pub async fn watch_to_the_end(mut self) -> Picture {
+        self.ask(false).await;
+        while self.update().await {
+            self.ask(true).await;
+        }
+        self.picture
+    }
+}
+
+pub async fn secure(dir: &Path, clock: &Clock, tcp: TcpStream) -> TlsStream<TcpStream> {
+    let config = for_site(&Trust::Ca(dir.join("ca.pem")), false, clock).unwrap();
+    TlsConnector::from(Arc::clone(&config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap()
+}
+
+/// A raw connection, for those who say nothing sensible.
+pub async fn stranger(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
