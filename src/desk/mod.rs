@@ -205,8 +205,10 @@ impl Desk {
             None => None,
         };
         work.commit().await?;
+        // A site without a row was never shown; whether it is configured is asked when the ticket is issued and at
+        // the seat.
         let standing = match &ticket {
-            Some(ticket) => self.store.standing(&ticket.site).await?,
+            Some(ticket) => self.store.standing(&ticket.site).await?.or(Some(Standing::Stopped)),
             None => None,
         };
         let verdict = admit(&Request { login: presented.login() }, Facts { ticket, standing }, now);

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::desk::Desk;
+use crate::desk::{Desk, DeskError};
 use crate::governance::Standing;
 use crate::id::{AccountId, SessionId, SiteName};
 use crate::metrics::Metrics;
@@ -246,23 +246,24 @@ impl Shared {
     /// No trace, no picture: ends everything when entries cannot be made durable, and tries until they can.
     async fn guard_trace(self: Arc<Self>) {
         let mut health = self.log.health();
-        let mut broken = false;
+        let (mut broken, mut owing) = (false, false);
         loop {
             let state = health.borrow_and_update().clone();
             if let (Health::Broken(reason), false) = (&state, broken) {
                 tracing::error!(%reason, "the trace cannot be written: every picture ends");
-                self.end_sessions(Ending::NoTrace, |_| true);
-                for (name, site) in &self.sites {
-                    self.close_untraced(name, site).await;
-                }
-            }
-            if broken && state == Health::Writing {
-                tracing::info!("the trace can be written again");
-                if let Err(error) = self.desk.empty_outbox().await {
-                    tracing::error!(%error, "acts could not be traced after the gap");
-                }
+                self.close_all_untraced().await;
+                owing = true;
             }
             broken = state != Health::Writing;
+            if owing && !broken {
+                match self.catch_up().await {
+                    Ok(()) => {
+                        tracing::info!("the trace can be written again");
+                        owing = false;
+                    }
+                    Err(error) => tracing::error!(%error, "acts could not be traced after the gap"),
+                }
+            }
             tokio::select! {
                 _ = health.changed() => {}
                 () = self.clock.sleep(TURN) => self.turn(broken).await,
@@ -270,14 +271,28 @@ impl Shared {
         }
     }
 
-    /// Closes a source that cannot be traced; its pause waits in the outbox.
-    async fn close_untraced(&self, name: &SiteName, site: &SiteHandle) {
-        site.halt().await;
-        if site.state.borrow().standing == Standing::Showing {
-            site.stand(Standing::Paused);
-            // The entry cannot be written now: that is why we are here.
-            let _ = self.desk.stand(name, Standing::Paused, "no_trace").await;
+    /// Ends every session and closes every source, now; what stands in the store is put right when it can be traced.
+    async fn close_all_untraced(&self) {
+        self.end_sessions(Ending::NoTrace, |_| true);
+        for site in self.sites.values() {
+            site.halt().await;
+            if site.state.borrow().standing == Standing::Showing {
+                site.stand(Standing::Paused);
+            }
         }
+    }
+
+    /// Records what happened while nothing could be recorded.
+    async fn catch_up(&self) -> Result<(), DeskError> {
+        self.desk.empty_outbox().await?;
+        for (name, site) in &self.sites {
+            let standing = site.state.borrow().standing;
+            let stored = self.desk.store().standing(name).await?.unwrap_or(Standing::Stopped);
+            if standing != stored {
+                self.desk.stand(name, standing, "no_trace").await?;
+            }
+        }
+        Ok(())
     }
 
     async fn turn(&self, broken: bool) {

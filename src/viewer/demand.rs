@@ -82,7 +82,8 @@ impl Demand {
     }
 }
 
-fn hull(a: Option<Rect>, b: Rect) -> Option<Rect> {
+/// The smallest rectangle around both.
+pub(super) fn hull(a: Option<Rect>, b: Rect) -> Option<Rect> {
     let Some(a) = a else { return Some(b) };
     let (x, y) = (a.x.min(b.x), a.y.min(b.y));
     let side = |end: u32, start: u16| u16::try_from(end - u32::from(start)).unwrap_or(u16::MAX);

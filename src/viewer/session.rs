@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
-use super::demand::{Demand, Preferences};
+use super::demand::{Demand, Preferences, hull};
 use super::update::{Due, View};
 use super::{Ending, Seat, Tally};
 use crate::clock::{Clock, Elapsed};
@@ -49,6 +49,8 @@ struct Writing<S> {
     rects: u64,
     bytes: u64,
     last_change: Instant,
+    /// Where the viewer waits for pixels: taken from its demand, kept until an update answers it.
+    wanted: Option<Rect>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Session<S> {
@@ -56,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
     pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, clock: Clock, metrics: Metrics) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let last_change = clock.now();
-        let writing = Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change };
+        let writing = Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change, wanted: None };
         let reading = Reading { stream: reader, buffer, dropped: BTreeMap::new() };
         Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
     }
@@ -149,16 +151,16 @@ impl<S: AsyncWrite> Writing<S> {
                 Due::Resize(size) => {
                     let Some(encoding) = preferences.resize else { return Ending::CannotResize };
                     self.view.put_resize(size, encoding, &mut self.out);
-                    served(demand);
+                    self.wanted = None;
                     self.send(clock).await
                 }
                 Due::Pixels(rects) => {
                     self.last_change = clock.now();
-                    served(demand);
+                    self.wanted = None;
                     self.update(&rects, &preferences, false, seat, clock).await
                 }
                 Due::Repair(rects) => {
-                    served(demand);
+                    self.wanted = None;
                     self.update(&within_budget(&rects), &preferences, true, seat, clock).await
                 }
             };
@@ -188,7 +190,10 @@ impl<S: AsyncWrite> Writing<S> {
             self.view.refresh(area);
         }
         let screen = self.view.size.rect();
-        let wanted = state.continuous.or(state.wanted).map(|area| area.intersect(screen).unwrap_or(screen));
+        if let Some(area) = state.wanted.take() {
+            self.wanted = hull(self.wanted, area);
+        }
+        let wanted = state.continuous.or(self.wanted).map(|area| area.intersect(screen).unwrap_or(screen));
         (state.preferences, wanted)
     }
 
@@ -246,11 +251,6 @@ impl<S: AsyncWrite> Writing<S> {
         }
         let _ = self.stream.shutdown().await;
     }
-}
-
-/// What was asked is being served: an update answers every request made before it, a resize the same.
-fn served(demand: &Demand) {
-    demand.lock().wanted = None;
 }
 
 /// As many pieces as one update of repairs may hold.

@@ -88,6 +88,7 @@ impl View {
         let size = shown_size(&look);
         if size != self.size {
             // Nothing of the old size is worth sending; all of the new one is owed once the viewer knows it.
+            self.seen = look.version;
             return if wanted.is_some() { Due::Resize(size) } else { Due::Nothing };
         }
         if look.version > self.seen {

@@ -164,6 +164,11 @@ impl Eye {
         clock.within(deadline, work).await.unwrap_or(false)
     }
 
+    /// Closes in order.
+    pub async fn leave(mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Waits until the connection is closed, asking for changes all the while. Gives what was last on the screen.
     pub async fn watch_to_the_end(mut self) -> Picture {
         self.ask(false).await;

@@ -1,1 +1,221 @@
+//! Show, pause, stop, the site's own close, a lost link, a restart: the picture comes and goes as the design says.
 
+use std::time::Duration;
+
+use lucarne::geometry::Pixel;
+use lucarne::governance::Standing;
+use lucarne::node::act::{Act, Outcome};
+use lucarne::picture::Picture;
+use lucarne::rfb::PixelFormat;
+use lucarne::rfb::encoding::number;
+use lucarne::trace::Entry;
+
+use super::eye::{Eye, exact};
+use super::fidelity::marked;
+use super::house::{House, demo_site, name};
+use super::script::{Mood, Script};
+
+async fn house_showing(frames: usize) -> (Script, House) {
+    let script = Script::start(frames, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    (script, house)
+}
+
+async fn looking(house: &House) -> Eye {
+    Eye::enter(house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap()
+}
+
+/// Whether something of the site can be recognised: the scripted frames hold this red nowhere else.
+fn shows_the_site(picture: &Picture) -> bool {
+    picture.pixels().iter().any(|p| p.r() > 150 && p.g() < 90 && p.b() < 70)
+}
+
+fn standing(entry: &Entry, standing: &str, cause: &str) -> bool {
+    entry.kind() == "site.standing" && entry.text("standing") == standing && entry.text("cause") == cause
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_show_opens_a_source_and_a_viewer_never_does() {
+    let script = Script::start(3, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    let refused = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.err();
+    assert!(refused.unwrap().contains("The site is not shown"));
+    house.pause("a").await;
+    let mut eye = looking(&house).await;
+    eye.ask(false).await;
+    assert!(eye.update().await, "a blank screen with a notice");
+    assert!(!shows_the_site(&eye.picture));
+    assert_eq!(script.connections(), 0);
+    house.show("a").await;
+    assert!(eye.watch_until(shows_the_site).await);
+    assert_eq!(script.connections(), 1);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pause_blanks_the_screen_and_keeps_the_viewers_and_show_brings_the_picture_back() {
+    let (script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    house.pause("a").await;
+    assert!(eye.watch_until(|picture| !shows_the_site(picture)).await);
+    assert!(house.entries().iter().any(|entry| standing(entry, "paused", "ordered")));
+    house.show("a").await;
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_stop_ends_the_picture_within_a_second_and_leaves_a_black_screen() {
+    let (_script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    assert!(eye.watch_until(shows_the_site).await);
+    let told = house.clock.now();
+    let (last, ()) = tokio::join!(eye.watch_to_the_end(), house.stop("a"));
+    assert!(house.clock.now() - told < Duration::from_secs(1));
+    assert!(last.pixels().iter().all(|p| *p == Pixel::BLACK), "the last thing sent is black");
+    let ended = house.entry(|entry| entry.kind() == "view.ended").await;
+    assert_eq!(ended.text("cause"), "stopped");
+    let refused = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.err();
+    assert!(refused.unwrap().contains("The site is not shown"));
+    house.close().await;
+}
+
+/// The viewer asks for all it can and reads nothing: buffers are full when Stop comes. What it then finds is what had
+/// left the node before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_stop_cuts_a_viewer_that_does_not_read() {
+    let (_script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    for _ in 0..400 {
+        eye.ask(false).await;
+        house.clock.sleep(Duration::from_millis(2)).await;
+    }
+    let running = || house.entries().iter().any(|entry| entry.kind() == "view.ended");
+    assert!(!running());
+    let told = house.clock.now();
+    house.stop("a").await;
+    house.until(|| running().then_some(())).await;
+    assert!(house.clock.now() - told < Duration::from_secs(1), "the session is over within a second");
+    let mut updates = 0;
+    while eye.update().await {
+        updates += 1;
+    }
+    assert!(updates < 400, "what the node still held was thrown away");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_that_closes_is_paused_until_it_is_shown_again() {
+    let (script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    assert!(eye.watch_until(shows_the_site).await);
+    script.mood.send_replace(Mood::Closing);
+    assert!(eye.watch_until(|picture| !shows_the_site(picture)).await);
+    house.entry(|entry| standing(entry, "paused", "closed_by_site")).await;
+    house.clock.advance(Duration::from_secs(120));
+    house.clock.sleep(Duration::from_millis(200)).await;
+    assert_eq!(script.connections(), 1, "it is not called again by itself");
+    assert_eq!(house.site("a").await.standing, Standing::Paused);
+    script.mood.send_replace(Mood::Playing);
+    house.show("a").await;
+    assert!(eye.watch_until(shows_the_site).await);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_link_leaves_the_picture_stale_for_thirty_seconds_and_pauses_after_sixty() {
+    let (script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    script.mood.send_replace(Mood::Broken);
+    // The picture stays, under a strip that says so.
+    assert!(eye.watch_until(|picture| *picture != expected && shows_the_site(picture)).await);
+    house.entry(|entry| entry.kind() == "source.closed" && entry.text("cause") == "up.cut").await;
+    house.clock.advance(Duration::from_secs(31));
+    assert!(eye.watch_until(|picture| !shows_the_site(picture)).await, "then it is cleared");
+    for _ in 0..40 {
+        house.clock.advance(Duration::from_secs(1));
+        house.clock.sleep(Duration::from_millis(20)).await;
+    }
+    house.entry(|entry| standing(entry, "paused", "link_lost")).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_comes_back_in_time_shows_the_site_again_by_itself() {
+    let (script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    script.mood.send_replace(Mood::Broken);
+    house.entry(|entry| entry.kind() == "source.closed").await;
+    script.mood.send_replace(Mood::Playing);
+    house.clock.advance(Duration::from_secs(3));
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    assert_eq!(script.connections(), 2);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_site_is_asked_whether_it_is_there_and_given_up_when_it_is_not() {
+    let (script, house) = house_showing(3).await;
+    let mut eye = looking(&house).await;
+    assert!(eye.watch_until(shows_the_site).await);
+    script.mood.send_replace(Mood::Silent);
+    house.clock.sleep(Duration::from_millis(50)).await;
+    let said = script.log(0).len();
+    house.clock.advance(Duration::from_secs(11));
+    house.until(|| (script.log(0).len() > said).then_some(())).await;
+    house.clock.advance(Duration::from_secs(11));
+    house.entry(|entry| entry.kind() == "source.closed" && entry.text("cause") == "up.stalled").await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_shows_nothing_by_itself() {
+    let (script, mut house) = house_showing(3).await;
+    let eye = looking(&house).await;
+    let (_, ()) = tokio::join!(eye.watch_to_the_end(), house.restart());
+    house.entry(|entry| standing(entry, "paused", "node_restarted")).await;
+    assert_eq!(house.site("a").await.standing, Standing::Paused);
+    assert_eq!(script.connections(), 1);
+    let kinds: Vec<String> = house.entries().iter().map(|entry| entry.kind().to_owned()).collect();
+    assert!(kinds.iter().any(|kind| kind == "process.stop"), "{kinds:?}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disabled_account_loses_its_pictures_at_once() {
+    let (_script, house) = house_showing(3).await;
+    let eye = looking(&house).await;
+    let disable = Act::EnableAccount { login: "claire".into(), enabled: false };
+    let (_, outcome) = tokio::join!(eye.watch_to_the_end(), house.order(disable));
+    assert!(matches!(outcome, Outcome::Done { .. }));
+    let ended = house.entry(|entry| entry.kind() == "view.ended").await;
+    assert_eq!(ended.text("cause"), "account_disabled");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn masked_places_are_never_shown_and_wait_for_their_size_to_be_confirmed() {
+    let script = Script::start(2, number::RAW).await;
+    let site = format!("{}masks = [[0, 100, 200, 40]]\n", demo_site("a", script.address));
+    let house = House::open(&site).await;
+    house.show("a").await;
+    let mut eye = looking(&house).await;
+    eye.ask(false).await;
+    assert!(eye.update().await);
+    house.until(|| (script.log(0).len() > 100).then_some(())).await;
+    assert!(!shows_the_site(&eye.picture), "blank until the masks are confirmed");
+    let confirm = Act::ConfirmMasks { site: name("a"), width: 200, height: 150 };
+    assert!(matches!(house.order(confirm).await, Outcome::Done { .. }));
+    let mut bare = script.last();
+    bare.fill(lucarne::geometry::Rect::new(0, 100, 200, 40), Pixel::BLACK);
+    let expected = marked(&house, &bare, &PixelFormat::NATIVE);
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    house.close().await;
+}

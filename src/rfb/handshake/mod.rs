@@ -3,6 +3,7 @@
 //! A machine takes the bytes at hand and asks its driver for one thing at a time: send this, start TLS, decide.
 
 pub mod client;
+mod refused;
 pub mod server;
 
 use super::Reader;
