@@ -9,7 +9,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion, version};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion, version,
+};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Clock;
@@ -63,7 +66,8 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
 /// What viewers meet.
 pub fn for_viewers(certificate: &Path, key: &Path, tls12: bool, clock: &Clock) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::File { path: key.to_owned(), reason: error.to_string() })?;
+    let key =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::File { path: key.to_owned(), reason: error.to_string() })?;
     let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()));
     let mut config = builder.with_protocol_versions(versions(tls12))?.with_no_client_auth().with_single_cert(chain, key)?;
     config.require_ems = true;
@@ -72,7 +76,8 @@ pub fn for_viewers(certificate: &Path, key: &Path, tls12: bool, clock: &Clock) -
 
 /// How we meet a site.
 pub fn for_site(trust: &Trust, tls12: bool, clock: &Clock) -> Result<Arc<ClientConfig>, TlsError> {
-    let builder = ClientConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
+    let builder =
+        ClientConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
     let mut config = match trust {
         Trust::Ca(path) => {
             let mut roots = RootCertStore::empty();
@@ -112,11 +117,21 @@ impl ServerCertVerifier for Pinned {
         Err(CertificateError::ApplicationVerificationFailure.into())
     }
 
-    fn verify_tls12_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
-    fn verify_tls13_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 

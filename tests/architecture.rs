@@ -17,7 +17,24 @@ const TABLE: &[(&str, &[&str])] = &[
     ("screen", &["geometry", "picture"]),
     ("mark", &["geometry", "picture", "id"]),
     ("source", &["rfb", "geometry", "picture", "screen", "tls", "metrics", "shutdown", "clock", "id"]),
-    ("viewer", &["rfb", "geometry", "picture", "id", "mark", "screen", "governance", "desk", "trace", "tls", "metrics", "shutdown", "clock"]),
+    (
+        "viewer",
+        &[
+            "rfb",
+            "geometry",
+            "picture",
+            "id",
+            "mark",
+            "screen",
+            "governance",
+            "desk",
+            "trace",
+            "tls",
+            "metrics",
+            "shutdown",
+            "clock",
+        ],
+    ),
     ("governance", &["id"]),
     ("trace", &["id", "clock"]),
     ("store", &["governance", "trace", "id", "geometry"]),
@@ -27,8 +44,21 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "node",
         &[
-            "clock", "config", "desk", "geometry", "governance", "id", "metrics", "screen", "shutdown", "source", "store", "tls", "trace",
-            "viewer", "web",
+            "clock",
+            "config",
+            "desk",
+            "geometry",
+            "governance",
+            "id",
+            "metrics",
+            "screen",
+            "shutdown",
+            "source",
+            "store",
+            "tls",
+            "trace",
+            "viewer",
+            "web",
         ],
     ),
     ("demo", &["rfb", "geometry", "picture", "mark", "clock"]),
@@ -106,7 +136,8 @@ fn every_room_imports_only_what_the_table_allows() {
         if room == "lib" {
             continue;
         }
-        let allowed = TABLE.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("the room {room} is not in the table")).1;
+        let allowed =
+            TABLE.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("the room {room} is not in the table")).1;
         for other in named(&code(&path)) {
             if other != room && !allowed.contains(&other.as_str()) {
                 wrong.push(format!("{} names {other}", path.strip_prefix(src()).unwrap().display()));

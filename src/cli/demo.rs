@@ -46,7 +46,11 @@ pub(super) async fn run(port: u16, clock: Clock) -> Result<ExitCode> {
     let node = Node::start(&config, clock).await?;
     let site = SiteName::new("demo").map_err(anyhow::Error::msg)?;
     let password = format!("Aa1-{}", hex(&random::<8>()));
-    expect_done(node.shared().perform(Act::AddAccount { login: "auditor".to_owned(), name: "Camille Auditeur".to_owned(), password }).await)?;
+    expect_done(
+        node.shared()
+            .perform(Act::AddAccount { login: "auditor".to_owned(), name: "Camille Auditeur".to_owned(), password })
+            .await,
+    )?;
     expect_done(node.shared().perform(Act::Show { site: site.clone() }).await)?;
     introduce(&node, &folder.0);
     let shared = Arc::clone(node.shared());

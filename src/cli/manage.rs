@@ -88,7 +88,14 @@ pub(super) async fn site(config: &Config, command: SiteCommand, clock: &Clock, o
     order(config, &act, clock, out).await
 }
 
-pub(super) async fn ticket(config: &Config, login: String, site: SiteName, short: bool, clock: &Clock, out: Output) -> Result<ExitCode> {
+pub(super) async fn ticket(
+    config: &Config,
+    login: String,
+    site: SiteName,
+    short: bool,
+    clock: &Clock,
+    out: Output,
+) -> Result<ExitCode> {
     order(config, &Act::IssueTicket { login, site, short }, clock, out).await
 }
 
@@ -135,9 +142,19 @@ fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         }
         Outcome::Sites { sites } => {
             for site in sites {
-                let age = site.picture_age_ms.map_or_else(|| "no picture".to_owned(), |ms| format!("{}.{} s old", ms / 1000, ms / 100 % 10));
+                let age = site
+                    .picture_age_ms
+                    .map_or_else(|| "no picture".to_owned(), |ms| format!("{}.{} s old", ms / 1000, ms / 100 % 10));
                 let size = site.size.clone().unwrap_or_else(|| "-".to_owned());
-                println!("{:<20} {:<8} {:>11} {:>12} {:>3} looking  {}", site.name, site.standing.name(), size, age, site.viewers, site.label);
+                println!(
+                    "{:<20} {:<8} {:>11} {:>12} {:>3} looking  {}",
+                    site.name,
+                    site.standing.name(),
+                    size,
+                    age,
+                    site.viewers,
+                    site.label
+                );
                 if let Some(trouble) = &site.trouble {
                     println!("{:<20} ! {trouble}", "");
                 }

@@ -120,7 +120,9 @@ fn harden() -> Result<()> {
     use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("core dumps could not be switched off")?;
     if getrlimit(Resource::Memlock).current.is_some() {
-        tracing::info!("memory is not locked: pixels could be swapped out; allow it with LimitMEMLOCK=infinity, or run without swap");
+        tracing::info!(
+            "memory is not locked: pixels could be swapped out; allow it with LimitMEMLOCK=infinity, or run without swap"
+        );
         return Ok(());
     }
     if let Err(error) = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {

@@ -87,10 +87,14 @@ impl Config {
     /// Checks a text as if it were `file`.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
-        let error = |at: usize, key: &str, problem: String| ConfigError { file: file.to_owned(), line: line(at), key: key.to_owned(), problem };
-        let written: written::Written = toml::from_str(text).map_err(|e| {
-            error(e.span().map_or(0, |span| span.start), "TOML", e.message().to_owned())
-        })?;
+        let error = |at: usize, key: &str, problem: String| ConfigError {
+            file: file.to_owned(),
+            line: line(at),
+            key: key.to_owned(),
+            problem,
+        };
+        let written: written::Written =
+            toml::from_str(text).map_err(|e| error(e.span().map_or(0, |span| span.start), "TOML", e.message().to_owned()))?;
         let folder = file.parent().unwrap_or(Path::new("."));
         checked(written, folder).map_err(|At { at, key, problem }| error(at, &key, problem))
     }
@@ -104,7 +108,11 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
     let sites = written.site.into_iter().map(|site| checked_site(site, folder)).collect::<Result<Vec<_>, At>>()?;
     for (n, site) in sites.iter().enumerate() {
         if sites.iter().take(n).any(|other| other.name == site.name) {
-            return Err(At::new(0..0, "site.name", &format!("two sites are called {:?}; give each its own name", site.name.as_str())));
+            return Err(At::new(
+                0..0,
+                "site.name",
+                &format!("two sites are called {:?}; give each its own name", site.name.as_str()),
+            ));
         }
     }
     let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
@@ -155,7 +163,11 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
             return Err(At::new(span, "site.security", "a production site needs \"vencrypt\" or \"tls\", with `ca` or `pin`"));
         }
         (Transport::Bare, Some(_)) => {
-            return Err(At::new(span, "site.security", "`ca` or `pin` is given but TLS is not used; write \"vencrypt\" or \"tls\""));
+            return Err(At::new(
+                span,
+                "site.security",
+                "`ca` or `pin` is given but TLS is not used; write \"vencrypt\" or \"tls\"",
+            ));
         }
         _ => {}
     }
@@ -185,7 +197,8 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
 }
 
 fn host_and_port(address: &toml::Spanned<String>) -> Result<(String, u16), At> {
-    let wrong = || At::new(address.span(), "site.address", "write host and port, such as \"10.1.2.3:5900\" or \"[fd00::7]:5900\"");
+    let wrong =
+        || At::new(address.span(), "site.address", "write host and port, such as \"10.1.2.3:5900\" or \"[fd00::7]:5900\"");
     let (host, port) = address.as_ref().rsplit_once(':').ok_or_else(wrong)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
@@ -200,9 +213,16 @@ fn trust(site: &written::Site, folder: &Path) -> Result<Option<Trust>, At> {
         (None, None) => Ok(None),
         (Some(ca), None) => Ok(Some(Trust::Ca(folder.join(ca)))),
         (None, Some(pin)) => {
-            let wrong = || At::new(pin.span(), "site.pin", "write the 64 hexadecimal digits of the certificate's SHA-256; `lucarne check` prints them");
+            let wrong = || {
+                At::new(
+                    pin.span(),
+                    "site.pin",
+                    "write the 64 hexadecimal digits of the certificate's SHA-256; `lucarne check` prints them",
+                )
+            };
             let digits: String = pin.as_ref().chars().filter(|c| *c != ':').collect();
-            let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(|n| u8::from_str_radix(digits.get(n..n + 2)?, 16).ok()).collect();
+            let bytes: Option<Vec<u8>> =
+                (0..digits.len()).step_by(2).map(|n| u8::from_str_radix(digits.get(n..n + 2)?, 16).ok()).collect();
             Ok(Some(Trust::Pinned(bytes.and_then(|b| b.try_into().ok()).ok_or_else(wrong)?)))
         }
         (Some(_), Some(pin)) => Err(At::new(pin.span(), "site.pin", "`ca` and `pin` exclude each other; keep one")),
@@ -217,7 +237,11 @@ fn login(login: Option<written::Login>, folder: &Path) -> Result<Login, At> {
     })?;
     let password = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
     if password.is_empty() {
-        return Err(At::new(login.password_file.span(), "site.login.password_file", "the file is empty; write the site's password on its first line, or remove `login`"));
+        return Err(At::new(
+            login.password_file.span(),
+            "site.login.password_file",
+            "the file is empty; write the site's password on its first line, or remove `login`",
+        ));
     }
     Ok(match login.user {
         Some(name) => Login::User { name, password },

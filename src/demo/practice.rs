@@ -19,7 +19,18 @@ const PALE: Pixel = Pixel::rgb(0xdd, 0xea, 0xf7);
 const GREEN: Pixel = Pixel::rgb(0x1d, 0x8a, 0x5b);
 
 const FAMILY: [&str; 12] = [
-    "EXEMPLE", "FICTIF", "MODÈLE", "DÉMO", "SPÉCIMEN", "ÉCHANTILLON", "ESSAI", "PATRON", "MAQUETTE", "INVENTÉE", "TÉMOIN", "CANEVAS",
+    "EXEMPLE",
+    "FICTIF",
+    "MODÈLE",
+    "DÉMO",
+    "SPÉCIMEN",
+    "ÉCHANTILLON",
+    "ESSAI",
+    "PATRON",
+    "MAQUETTE",
+    "INVENTÉE",
+    "TÉMOIN",
+    "CANEVAS",
 ];
 const GIVEN: [&str; 9] = ["Zélie", "Anatole", "Ombeline", "Gaspard", "Philippine", "Barnabé", "Capucine", "Léopold", "Sidonie"];
 const NOTE: [&str; 5] = [

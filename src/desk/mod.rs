@@ -17,8 +17,8 @@ use crate::governance::{Admission, Facts, Login, Refusal, Request, Standing, adm
 use crate::id::{AccountId, ActId, ConnectionId, SiteName};
 use crate::store::{AccountRow, Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, tail};
-pub use ticket::{Presented, Ticket};
 use ticket::ShortTickets;
+pub use ticket::{Presented, Ticket};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -213,7 +213,10 @@ impl Desk {
         };
         let verdict = admit(&Request { login: presented.login() }, Facts { ticket, standing }, now);
         let event = match &verdict {
-            Ok(admission) => Event::new("auth.succeeded").outcome("ok").session(admission.session()).sealed("account", admission.account().as_str()),
+            Ok(admission) => Event::new("auth.succeeded")
+                .outcome("ok")
+                .session(admission.session())
+                .sealed("account", admission.account().as_str()),
             Err(refusal) => Event::new("auth.failed").outcome("refused").cause(refusal.code()),
         };
         let event = event.public("method", "ticket").public("connection", connection.as_str());

@@ -98,11 +98,19 @@ impl Refusal {
             Self::TicketUnknown | Self::TicketOfAnother => {
                 "Ticket inconnu ou déjà utilisé : demandez-en un nouveau. / Unknown or used ticket: ask for a new one."
             }
-            Self::TicketExpired => "Ticket expiré (60 s) : demandez-en un nouveau. / The ticket has expired (60 s): ask for a new one.",
+            Self::TicketExpired => {
+                "Ticket expiré (60 s) : demandez-en un nouveau. / The ticket has expired (60 s): ask for a new one."
+            }
             Self::AccountDisabled => "Compte désactivé : voyez votre administrateur. / Account disabled: see your administrator.",
-            Self::SiteUnknown => "Ce site n'est plus déclaré : voyez votre administrateur. / This site is no longer configured: see your administrator.",
-            Self::SiteNotShown => "Le site n'est pas montré : son contact doit le montrer. / The site is not shown: its contact must show it.",
-            Self::NoTrace => "La trace ne peut être écrite : aucune image. Voyez l'exploitant. / The trace cannot be written: no picture. See the operator.",
+            Self::SiteUnknown => {
+                "Ce site n'est plus déclaré : voyez votre administrateur. / This site is no longer configured: see your administrator."
+            }
+            Self::SiteNotShown => {
+                "Le site n'est pas montré : son contact doit le montrer. / The site is not shown: its contact must show it."
+            }
+            Self::NoTrace => {
+                "La trace ne peut être écrite : aucune image. Voyez l'exploitant. / The trace cannot be written: no picture. See the operator."
+            }
             Self::Busy => "Trop de connexions : réessayez dans un instant. / Too many connections: try again in a moment.",
         }
     }

@@ -48,10 +48,7 @@ impl Mark {
     /// The mark of an identity in the UTC minute of `now`.
     pub fn new(identity: &Identity, now: OffsetDateTime) -> Self {
         let minute = now.format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC")).unwrap_or_default();
-        let lines = [
-            cut(&format!("{} · {}", identity.who, identity.what)),
-            format!("{minute} · {}", identity.session.tag()),
-        ];
+        let lines = [cut(&format!("{} · {}", identity.who, identity.what)), format!("{minute} · {}", identity.session.tag())];
         Self::of_lines(&lines)
     }
 

@@ -60,15 +60,17 @@ fn done(message: impl Into<String>) -> Outcome {
 /// The acts that need no running node; `None` for the others.
 pub async fn perform_on_desk(desk: &Desk, act: &Act) -> Option<Outcome> {
     let result = match act {
-        Act::AddAccount { login, name, password } => {
-            desk.add_account(login, name, password).await.map(|account| done(format!("account {} ({}) was added", account.login.as_str(), account.name)))
-        }
+        Act::AddAccount { login, name, password } => desk
+            .add_account(login, name, password)
+            .await
+            .map(|account| done(format!("account {} ({}) was added", account.login.as_str(), account.name))),
         Act::EnableAccount { login, enabled } => {
             let now = if *enabled { "enabled" } else { "disabled" };
             desk.enable_account(login, *enabled).await.map(|account| done(format!("account {} is {now}", account.login.as_str())))
         }
         Act::ListAccounts => desk.store().accounts().await.map_err(Into::into).map(|rows| {
-            let account = |row: crate::store::AccountRow| Account { login: row.login.into(), name: row.name, enabled: row.enabled };
+            let account =
+                |row: crate::store::AccountRow| Account { login: row.login.into(), name: row.name, enabled: row.enabled };
             Outcome::Accounts { accounts: rows.into_iter().map(account).collect() }
         }),
         _ => return None,
@@ -90,7 +92,9 @@ impl Shared {
                 Ok(match handle.open().await {
                     None => done(format!("{site} is shown")),
                     Some(trouble) => Outcome::Failed {
-                        message: format!("{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"),
+                        message: format!(
+                            "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
+                        ),
                     },
                 })
             }
@@ -126,13 +130,20 @@ impl Shared {
                 if let Act::EnableAccount { login, enabled: false } = &act {
                     self.end_account(login).await?;
                 }
-                Ok(perform_on_desk(&self.desk, &act).await.unwrap_or_else(|| Outcome::Failed { message: "unknown act".to_owned() }))
+                Ok(perform_on_desk(&self.desk, &act)
+                    .await
+                    .unwrap_or_else(|| Outcome::Failed { message: "unknown act".to_owned() }))
             }
         }
     }
 
     fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {
-        self.sites.get(name).ok_or_else(|| anyhow::anyhow!("there is no site {:?} in the configuration; `lucarne site list` shows those there are", name.as_str()))
+        self.sites.get(name).ok_or_else(|| {
+            anyhow::anyhow!(
+                "there is no site {:?} in the configuration; `lucarne site list` shows those there are",
+                name.as_str()
+            )
+        })
     }
 
     async fn stand(&self, site: &SiteName, standing: Standing) -> anyhow::Result<()> {

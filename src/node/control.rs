@@ -79,5 +79,8 @@ pub async fn order(data: &Path, act: &Act, clock: &Clock) -> Result<Option<Outco
         Ok(Some(serde_json::from_str(&line)?))
     };
     let deadline = clock.now() + PATIENCE;
-    clock.within(deadline, work).await.map_err(|_| anyhow!("the node did not answer in {} s; look at its logs", PATIENCE.as_secs()))?
+    clock
+        .within(deadline, work)
+        .await
+        .map_err(|_| anyhow!("the node did not answer in {} s; look at its logs", PATIENCE.as_secs()))?
 }

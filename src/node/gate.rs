@@ -101,7 +101,8 @@ impl Shared {
             if sessions.len() >= self.max_sessions {
                 return Err(refused(Refusal::Busy));
             }
-            let running = Running { site: admission.site().clone(), account: admission.account().clone(), switch: switch.clone() };
+            let running =
+                Running { site: admission.site().clone(), account: admission.account().clone(), switch: switch.clone() };
             sessions.insert(session.clone(), running);
             sessions.values().filter(|running| running.site == *admission.site()).count()
         };

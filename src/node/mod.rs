@@ -107,7 +107,8 @@ impl Node {
         desk.pause_all().await?;
         let metrics = Metrics::default();
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let pixels = tokio::runtime::Builder::new_multi_thread().worker_threads(cores).thread_name("pixels").enable_all().build()?;
+        let pixels =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(cores).thread_name("pixels").enable_all().build()?;
         let mut tasks = JoinSet::new();
         let mut sites = HashMap::new();
         for site in &config.sites {
@@ -176,7 +177,13 @@ impl Drop for Node {
     }
 }
 
-async fn listen(config: &Config, shared: &Arc<Shared>, metrics: &Metrics, pixels: &Runtime, tasks: &mut JoinSet<()>) -> Result<Addresses> {
+async fn listen(
+    config: &Config,
+    shared: &Arc<Shared>,
+    metrics: &Metrics,
+    pixels: &Runtime,
+    tasks: &mut JoinSet<()>,
+) -> Result<Addresses> {
     let viewers = &config.viewers;
     let clock = &shared.clock;
     let in_band = Listener {

@@ -2,8 +2,8 @@
 //!
 //! No RFB message carries a general length, so a message that is not in this table closes the connection by name.
 
-use super::error::{Halt, ProtocolError};
 use super::Reader;
+use super::error::{Halt, ProtocolError};
 
 /// The kinds that the trace counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

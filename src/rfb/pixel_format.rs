@@ -1,8 +1,8 @@
 //! PIXEL_FORMAT (RFC 6143 §7.4) and the three shapes in which a pixel travels: PIXEL, CPIXEL (§7.7.5) and TPIXEL.
 
+use super::Reader;
 use super::codec::Put;
 use super::error::{Halt, ProtocolError};
-use super::Reader;
 use crate::geometry::Pixel;
 
 /// One colour of a true-colour format: `max` is 2^k−1, at most 255.
@@ -77,7 +77,9 @@ impl PixelFormat {
         let channel = |max: u16, shift: u8, field| {
             let sane = u8::try_from(max).ok().filter(|m| *m > 0 && (u16::from(*m) + 1).is_power_of_two());
             match sane {
-                Some(max) if u32::from(shift) + u32::from(max).count_ones() <= u32::from(bits_per_pixel) => Ok(Channel { max, shift }),
+                Some(max) if u32::from(shift) + u32::from(max).count_ones() <= u32::from(bits_per_pixel) => {
+                    Ok(Channel { max, shift })
+                }
                 Some(_) => Err(ProtocolError::PixelFormat { field: "shift", value: shift.into() }),
                 None => Err(ProtocolError::PixelFormat { field, value: max.into() }),
             }

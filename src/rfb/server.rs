@@ -53,10 +53,21 @@ const MAX_EMPTY_RECTS: u32 = 4096;
 enum State {
     Idle,
     /// Between rectangles: how many are left, `None` until a LastRect; how many had no pixels.
-    Update { left: Option<u16>, empty: u32 },
-    Rect { left: Option<u16>, empty: u32, rect: Rect, body: Body },
+    Update {
+        left: Option<u16>,
+        empty: u32,
+    },
+    Rect {
+        left: Option<u16>,
+        empty: u32,
+        rect: Rect,
+        body: Body,
+    },
     /// Passing over bytes that say nothing to us, then back to an update or to rest.
-    Skip { bytes: u64, then: Option<(Option<u16>, u32)> },
+    Skip {
+        bytes: u64,
+        then: Option<(Option<u16>, u32)>,
+    },
 }
 
 /// A server's stream, taken apart as it comes.

@@ -32,7 +32,8 @@ impl Grid {
     pub(super) fn tiles(self, rect: Rect) -> impl Iterator<Item = usize> {
         let rect = rect.intersect(self.size.rect()).unwrap_or_default();
         let tiles = |from: u16, to: u32| usize::from(from / TILE)..(to as usize).div_ceil(usize::from(TILE));
-        let (columns, rows) = if rect.is_empty() { (0..0, 0..0) } else { (tiles(rect.x, rect.right()), tiles(rect.y, rect.bottom())) };
+        let (columns, rows) =
+            if rect.is_empty() { (0..0, 0..0) } else { (tiles(rect.x, rect.right()), tiles(rect.y, rect.bottom())) };
         rows.flat_map(move |row| columns.clone().map(move |column| row * self.across() + column))
     }
 }

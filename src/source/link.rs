@@ -206,7 +206,10 @@ impl Link {
             session.tick(&mut self.screen, self.clock.now())?;
             while let Some(bytes) = session.take_out() {
                 let deadline = self.clock.now() + STEP;
-                self.clock.within(deadline, wire.send(&bytes)).await.map_err(|Elapsed| LinkError::Timeout("reading our requests"))??;
+                self.clock
+                    .within(deadline, wire.send(&bytes))
+                    .await
+                    .map_err(|Elapsed| LinkError::Timeout("reading our requests"))??;
             }
             let now = self.clock.now();
             let rest = session.read_from().filter(|from| now < *from);

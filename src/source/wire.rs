@@ -91,7 +91,8 @@ impl Wire {
     pub(super) fn new(tcp: TcpStream) -> std::io::Result<Self> {
         tcp.set_nodelay(true)?;
         let socket = socket2::SockRef::from(&tcp);
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5)).with_retries(3);
+        let keepalive =
+            socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5)).with_retries(3);
         socket.set_tcp_keepalive(&keepalive)?;
         Ok(Self { stream: Stream::Tcp(tcp) })
     }

@@ -53,7 +53,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
-        let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(5)).connect_with(options).await?;
+        let pool =
+            SqlitePoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(5)).connect_with(options).await?;
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -78,7 +79,8 @@ impl Store {
 
     /// `None`: the site was never shown.
     pub async fn standing(&self, site: &SiteName) -> Result<Option<Standing>, StoreError> {
-        let row = sqlx::query("SELECT standing FROM sites WHERE name = $1").bind(site.as_str()).fetch_optional(&self.pool).await?;
+        let row =
+            sqlx::query("SELECT standing FROM sites WHERE name = $1").bind(site.as_str()).fetch_optional(&self.pool).await?;
         row.map(|row| standing(row.get(0))).transpose()
     }
 
@@ -116,7 +118,8 @@ impl Work<'_> {
     }
 
     pub async fn add_account(&mut self, account: &AccountRow, password: &str, now: OffsetDateTime) -> Result<(), StoreError> {
-        let row = sqlx::query("INSERT INTO accounts (id, login, name, password, enabled, created) VALUES ($1, $2, $3, $4, 1, $5)");
+        let row =
+            sqlx::query("INSERT INTO accounts (id, login, name, password, enabled, created) VALUES ($1, $2, $3, $4, 1, $5)");
         let row = row.bind(account.id.as_str()).bind(account.login.as_str()).bind(&account.name);
         match row.bind(password).bind(now.unix_timestamp()).execute(&mut *self.0).await {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -133,7 +136,9 @@ impl Work<'_> {
     }
 
     pub async fn set_standing(&mut self, site: &SiteName, standing: Standing) -> Result<(), StoreError> {
-        let row = sqlx::query("INSERT INTO sites (name, standing) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET standing = excluded.standing");
+        let row = sqlx::query(
+            "INSERT INTO sites (name, standing) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET standing = excluded.standing",
+        );
         row.bind(site.as_str()).bind(standing.name()).execute(&mut *self.0).await?;
         Ok(())
     }
@@ -151,7 +156,13 @@ impl Work<'_> {
     }
 
     /// Stores a ticket by its hash, and forgets those that expired an hour ago.
-    pub async fn add_ticket(&mut self, hash: &[u8], account: &AccountId, site: &SiteName, expires: OffsetDateTime) -> Result<(), StoreError> {
+    pub async fn add_ticket(
+        &mut self,
+        hash: &[u8],
+        account: &AccountId,
+        site: &SiteName,
+        expires: OffsetDateTime,
+    ) -> Result<(), StoreError> {
         let old = sqlx::query("DELETE FROM tickets WHERE expires < $1").bind(expires.unix_timestamp() - 3600);
         old.execute(&mut *self.0).await?;
         let row = sqlx::query("INSERT INTO tickets (hash, account, site, expires, used) VALUES ($1, $2, $3, $4, 0)");
@@ -189,4 +200,3 @@ fn account_row(row: &sqlx::sqlite::SqliteRow) -> Result<AccountRow, StoreError> 
 fn standing(text: String) -> Result<Standing, StoreError> {
     Standing::ALL.into_iter().find(|s| s.name() == text).ok_or(StoreError::Row("site standing"))
 }
-

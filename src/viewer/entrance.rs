@@ -14,8 +14,8 @@ use crate::clock::{Clock, Elapsed};
 use crate::desk::Presented;
 use crate::governance::Refusal;
 use crate::id::{ConnectionId, random};
-use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
 use crate::rfb::Buffer;
+use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
 
 /// Everything before the login must be done in this time, however slowly it drips.
 const PROTOCOL: Duration = Duration::from_secs(10);
@@ -77,7 +77,10 @@ impl<G: Gate> Door<'_, G> {
     /// TLS on a raw socket.
     pub async fn secure(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Turned> {
         let accept = TlsAcceptor::from(Arc::clone(self.tls)).accept(tcp);
-        let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|_| Turned("tls.handshake"))?;
+        let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|error| {
+            tracing::debug!(%error, "TLS failed with a viewer");
+            Turned("tls.handshake")
+        })?;
         let (_, connection) = stream.get_ref();
         let facts = TlsFacts {
             version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
@@ -106,7 +109,12 @@ impl<G: Gate> Door<'_, G> {
     }
 
     /// From the credentials to ServerInit's door.
-    async fn login<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S, mut handshake: ServerHandshake, mut buffer: Buffer) -> Result<Entered<S>, Turned> {
+    async fn login<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut stream: S,
+        mut handshake: ServerHandshake,
+        mut buffer: Buffer,
+    ) -> Result<Entered<S>, Turned> {
         let Pause::Decide(credentials) = self.until(&mut stream, &mut handshake, &mut buffer, LOGIN).await? else {
             return Err(Turned("dn.handshake"));
         };

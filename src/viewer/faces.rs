@@ -12,10 +12,9 @@ pub(super) fn notice(face: Face, clock: &Clock) -> Option<Notice> {
     let lines = |french: &str, english: &str| [french.to_owned(), english.to_owned()];
     match face {
         Face::Live => None,
-        Face::Blank => Some(Notice::card(&lines(
-            "Le site n'est pas montré en ce moment.",
-            "The site is not being shown right now.",
-        ))),
+        Face::Blank => {
+            Some(Notice::card(&lines("Le site n'est pas montré en ce moment.", "The site is not being shown right now.")))
+        }
         Face::Awaited(Awaited::FirstPicture) => {
             Some(Notice::card(&lines("Dans l'attente de l'image du site…", "Waiting for the site's picture…")))
         }

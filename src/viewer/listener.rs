@@ -134,7 +134,13 @@ impl<G: Gate> Listener<G> {
         });
     }
 
-    async fn connection(&self, tcp: TcpStream, peer: Peer, connection: &ConnectionId, permit: tokio::sync::OwnedSemaphorePermit) -> Result<(), Turned> {
+    async fn connection(
+        &self,
+        tcp: TcpStream,
+        peer: Peer,
+        connection: &ConnectionId,
+        permit: tokio::sync::OwnedSemaphorePermit,
+    ) -> Result<(), Turned> {
         tcp.set_nodelay(true)?;
         socket2::SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER)?;
         let cut = Cut::of(&tcp)?;

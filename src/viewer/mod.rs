@@ -122,6 +122,11 @@ pub trait Gate: Send + Sync + 'static {
     /// A connection ended before it was anybody's session.
     fn broken(&self, connection: &ConnectionId, code: &'static str) -> impl Future<Output = ()> + Send;
     /// Whether what was shown lets a session start; its entry is durable when this returns.
-    fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> impl Future<Output = Result<Seat, Refusal>> + Send;
+    fn admit(
+        &self,
+        connection: &ConnectionId,
+        peer: Peer,
+        shown: Presented,
+    ) -> impl Future<Output = Result<Seat, Refusal>> + Send;
     fn ended(&self, session: &SessionId, tally: Tally) -> impl Future<Output = ()> + Send;
 }

@@ -58,7 +58,8 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
     pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, clock: Clock, metrics: Metrics) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let last_change = clock.now();
-        let writing = Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change, wanted: None };
+        let writing =
+            Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change, wanted: None };
         let reading = Reading { stream: reader, buffer, dropped: BTreeMap::new() };
         Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
     }
@@ -198,7 +199,14 @@ impl<S: AsyncWrite> Writing<S> {
     }
 
     /// Encodes and sends an update piece by piece; told to end, it fills what is left with black.
-    async fn update(&mut self, rects: &[Rect], preferences: &Preferences, exact: bool, seat: &Seat, clock: &Clock) -> Result<u64, Ending> {
+    async fn update(
+        &mut self,
+        rects: &[Rect],
+        preferences: &Preferences,
+        exact: bool,
+        seat: &Seat,
+        clock: &Clock,
+    ) -> Result<u64, Ending> {
         let pieces = self.view.pieces(rects);
         put_update(pieces.len() as u16, &mut self.out);
         let mut bytes = 0;

@@ -31,7 +31,9 @@ async fn metrics(State(monitor): State<Monitor>) -> impl IntoResponse {
     let mut text = String::new();
     match encode(&mut text, &monitor.registry) {
         Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], error.to_string()),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], error.to_string())
+        }
     }
 }
 

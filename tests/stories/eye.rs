@@ -42,7 +42,14 @@ impl Eye {
         Self::enter_as(house, "claire", ticket, PixelFormat::NATIVE, encodings, false).await
     }
 
-    pub async fn enter_as(house: &House, user: &str, ticket: &str, format: PixelFormat, encodings: &[i32], tls_first: bool) -> Result<Self, String> {
+    pub async fn enter_as(
+        house: &House,
+        user: &str,
+        ticket: &str,
+        format: PixelFormat,
+        encodings: &[i32],
+        tls_first: bool,
+    ) -> Result<Self, String> {
         let address = if tls_first { house.node().addresses.tls_first.unwrap() } else { house.node().addresses.viewers };
         let login = Login::User { name: user.to_owned(), password: ticket.to_owned().into() };
         let transport = if tls_first { Transport::Tls } else { Transport::Vencrypt };

@@ -22,17 +22,24 @@ pub struct House {
 
 /// A demo site without TLS at `address`.
 pub fn demo_site(name: &str, address: SocketAddr) -> String {
-    format!("[[site]]\nname = {name:?}\nlabel = \"Cabinet {name}\"\nkind = \"demo\"\naddress = \"{address}\"\nsecurity = \"none\"\nmax_fps = 60\n")
+    format!(
+        "[[site]]\nname = {name:?}\nlabel = \"Cabinet {name}\"\nkind = \"demo\"\naddress = \"{address}\"\nsecurity = \"none\"\nmax_fps = 60\n"
+    )
 }
 
 impl House {
     /// A node with these sites, the account "claire" and nothing shown. Its clock begins at a full minute.
     pub async fn open(sites: &str) -> Self {
+        Self::with("", sites).await
+    }
+
+    /// The same, with more settings of `[viewers]`.
+    pub async fn with(viewers: &str, sites: &str) -> Self {
         let dir = TempDir::new().unwrap();
         tls::make_certificates(dir.path(), &["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:0\"\ntls_first = \"127.0.0.1:0\"\nlocal = \"127.0.0.1:0\"\n\
-             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\nconnections_per_minute = 10000\n[monitor]\nlisten = \"127.0.0.1:0\"\n{sites}"
+             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\nconnections_per_minute = 10000\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n{sites}"
         );
         let config = Config::parse(&dir.path().join("lucarne.toml"), &text).unwrap();
         let clock = Clock::running(datetime!(2026-03-01 10:00 UTC));

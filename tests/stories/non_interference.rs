@@ -124,7 +124,17 @@ async fn r10_every_input_is_counted_by_kind_in_the_trace_and_dropped() {
     assert!(eye.update().await);
     eye.leave().await;
     let ended = house.entry(|entry| entry.kind() == "view.ended").await;
-    let counts = [("key", 2), ("pointer", 1), ("cut_text", 2), ("scale", 2), ("chat", 2), ("power", 1), ("desktop_size", 1), ("gii", 1), ("audio", 2)];
+    let counts = [
+        ("key", 2),
+        ("pointer", 1),
+        ("cut_text", 2),
+        ("scale", 2),
+        ("chat", 2),
+        ("power", 1),
+        ("desktop_size", 1),
+        ("gii", 1),
+        ("audio", 2),
+    ];
     for (kind, count) in counts {
         assert_eq!(ended.count(&format!("dropped_{kind}")), Some(count), "{kind}");
     }

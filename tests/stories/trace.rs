@@ -25,7 +25,19 @@ async fn r44_a_session_leaves_its_steps_in_the_trace_and_no_name_in_the_public_p
     house.entry(|entry| entry.kind() == "view.ended").await;
     let entries = house.entries();
     let kinds: Vec<&str> = entries.iter().map(lucarne::trace::Entry::kind).collect();
-    let steps = ["process.start", "account.created", "site.standing", "source.opening", "source.opened", "ticket.issued", "conn.attempt", "tls.established", "auth.succeeded", "view.started", "view.ended"];
+    let steps = [
+        "process.start",
+        "account.created",
+        "site.standing",
+        "source.opening",
+        "source.opened",
+        "ticket.issued",
+        "conn.attempt",
+        "tls.established",
+        "auth.succeeded",
+        "view.started",
+        "view.ended",
+    ];
     let mut rest = kinds.iter();
     for step in steps {
         assert!(rest.any(|kind| *kind == step), "{step} is missing or out of order in {kinds:?}");

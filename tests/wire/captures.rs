@@ -69,9 +69,11 @@ fn play(capture: &Capture, mut pieces: impl FnMut() -> usize) -> Picture {
 fn difference(picture: &Picture, capture: &Capture) -> (usize, u8) {
     assert_eq!(picture.size(), capture.size);
     let channels = |p: Pixel| [p.r(), p.g(), p.b()];
-    let levels = picture.pixels().iter().zip(&capture.screen).map(|(a, b)| {
-        channels(*a).iter().zip(channels(*b)).map(|(a, b)| a.abs_diff(b)).max().unwrap()
-    });
+    let levels = picture
+        .pixels()
+        .iter()
+        .zip(&capture.screen)
+        .map(|(a, b)| channels(*a).iter().zip(channels(*b)).map(|(a, b)| a.abs_diff(b)).max().unwrap());
     levels.fold((0, 0), |(count, most), level| (count + usize::from(level > 0), most.max(level)))
 }
 

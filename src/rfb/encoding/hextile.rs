@@ -23,7 +23,13 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    pub(super) fn step(&mut self, input: &[u8], rect: Rect, shape: &Shape, picture: &mut Picture) -> Result<Option<Step>, ProtocolError> {
+    pub(super) fn step(
+        &mut self,
+        input: &[u8],
+        rect: Rect,
+        shape: &Shape,
+        picture: &mut Picture,
+    ) -> Result<Option<Step>, ProtocolError> {
         let across = u32::from(rect.width.div_ceil(TILE));
         let count = across * u32::from(rect.height.div_ceil(TILE));
         let last = count.min(self.next + (SLICE / 256) as u32);
@@ -147,7 +153,8 @@ fn runs(tile: &Picture, ground: Pixel) -> Vec<(Pixel, Rect)> {
         for run in row.chunk_by(|a, b| a == b) {
             let width = run.len() as u16;
             if let Some(pixel) = run.first().filter(|p| **p != ground) {
-                let above = open.iter().copied().find(|n| found.get(*n).is_some_and(|(p, r)| p == pixel && r.x == x && r.width == width));
+                let above =
+                    open.iter().copied().find(|n| found.get(*n).is_some_and(|(p, r)| p == pixel && r.x == x && r.width == width));
                 match above {
                     Some(n) => {
                         if let Some((_, rect)) = found.get_mut(n) {

@@ -17,8 +17,8 @@ pub mod zrle;
 
 pub use inflate::Inflater;
 
-use super::error::ProtocolError;
 use super::PixelFormat;
+use super::error::ProtocolError;
 use crate::geometry::Rect;
 use crate::picture::Picture;
 

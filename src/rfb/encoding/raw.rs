@@ -12,7 +12,13 @@ pub(crate) struct Rows(u16);
 
 impl Rows {
     /// Draws the whole rows at hand.
-    pub(super) fn step(&mut self, input: &[u8], rect: Rect, shape: &Shape, picture: &mut Picture) -> Result<Option<Step>, ProtocolError> {
+    pub(super) fn step(
+        &mut self,
+        input: &[u8],
+        rect: Rect,
+        shape: &Shape,
+        picture: &mut Picture,
+    ) -> Result<Option<Step>, ProtocolError> {
         let row = usize::from(rect.width) * shape.bytes();
         let at_once = SLICE / usize::from(rect.width.max(1)) + 1;
         let left = usize::from(rect.height - self.0);

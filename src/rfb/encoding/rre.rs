@@ -26,7 +26,13 @@ impl Subrects {
         Self { compact: true, left: None }
     }
 
-    pub(super) fn step(&mut self, input: &[u8], rect: Rect, shape: &Shape, picture: &mut Picture) -> Result<Option<Step>, ProtocolError> {
+    pub(super) fn step(
+        &mut self,
+        input: &[u8],
+        rect: Rect,
+        shape: &Shape,
+        picture: &mut Picture,
+    ) -> Result<Option<Step>, ProtocolError> {
         let mut r = Reader::new(input);
         let Some(left) = self.left else {
             let header = |r: &mut Reader<'_>| Ok((r.u32()?, shape.read(r)?));

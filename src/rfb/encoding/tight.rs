@@ -211,7 +211,14 @@ impl Basic {
     }
 
     /// Draws the whole rows at hand; gives the bytes used.
-    fn rows(&mut self, bytes: &[u8], row: usize, rect: Rect, format: &PixelFormat, picture: &mut Picture) -> Result<usize, ProtocolError> {
+    fn rows(
+        &mut self,
+        bytes: &[u8],
+        row: usize,
+        rect: Rect,
+        format: &PixelFormat,
+        picture: &mut Picture,
+    ) -> Result<usize, ProtocolError> {
         let at_once = SLICE / usize::from(rect.width.max(1)) + 1;
         let mut used = 0;
         for bytes in bytes.chunks_exact(row.max(1)).take(at_once.min(usize::from(rect.height - self.row))) {

@@ -51,7 +51,13 @@ impl Default for Trle {
 }
 
 impl Trle {
-    pub(super) fn step(&mut self, input: &[u8], rect: Rect, shape: &Shape, picture: &mut Picture) -> Result<Option<Step>, ProtocolError> {
+    pub(super) fn step(
+        &mut self,
+        input: &[u8],
+        rect: Rect,
+        shape: &Shape,
+        picture: &mut Picture,
+    ) -> Result<Option<Step>, ProtocolError> {
         self.0.step(input, rect, shape, picture)
     }
 }

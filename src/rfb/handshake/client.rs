@@ -16,7 +16,10 @@ pub enum Login {
     #[default]
     Nothing,
     Password(Zeroizing<String>),
-    User { name: String, password: Zeroizing<String> },
+    User {
+        name: String,
+        password: Zeroizing<String>,
+    },
 }
 
 /// What protects the connection.
@@ -149,7 +152,9 @@ impl ClientHandshake {
             }
             Stage::VencryptVersion => match r.array::<2>()? {
                 version if version >= [0, 2] => Ok((Stage::VencryptAck, Some(vec![0, 2]))),
-                [major, minor] => Err(HandshakeError::Vencrypt(format!("version {major}.{minor} is too old; 0.2 is needed")).into()),
+                [major, minor] => {
+                    Err(HandshakeError::Vencrypt(format!("version {major}.{minor} is too old; 0.2 is needed")).into())
+                }
             },
             Stage::VencryptAck => match r.u8()? {
                 0 => Ok((Stage::VencryptSubtypes, None)),
@@ -158,7 +163,9 @@ impl ClientHandshake {
             Stage::VencryptSubtypes => self.subtypes(r),
             Stage::VencryptGo => match r.u8()? {
                 1 => Ok((Stage::AwaitTls, None)),
-                _ => Err(HandshakeError::Vencrypt("the site cannot start TLS; look at its certificate and key".to_owned()).into()),
+                _ => {
+                    Err(HandshakeError::Vencrypt("the site cannot start TLS; look at its certificate and key".to_owned()).into())
+                }
             },
             Stage::Result => self.result(r),
             Stage::Reason { login } => {
@@ -225,8 +232,8 @@ impl ClientHandshake {
             (Login::Password(_), _) => Some((VNC_AUTH, Stage::Challenge)),
             (Login::User { .. }, _) => None,
         };
-        let vencrypt = self.transport == Transport::Vencrypt
-            || self.transport == Transport::Tls && matches!(self.login, Login::User { .. });
+        let vencrypt =
+            self.transport == Transport::Vencrypt || self.transport == Transport::Tls && matches!(self.login, Login::User { .. });
         if let Some((kind, stage)) = plain.filter(|(kind, _)| has(*kind)) {
             self.security = kind.into();
             return Ok((kind, stage));
@@ -252,7 +259,9 @@ impl ClientHandshake {
             (_, Login::Nothing) => "None (1), or give the site a `login` in Lucarne's configuration",
             (_, Login::Password(_)) => "VncAuth (2)",
             (Transport::Tls, Login::User { .. }) => "VeNCrypt Plain (256) inside TLS",
-            (Transport::Bare, Login::User { .. }) => "VeNCrypt with X509Plain (262), and set `security = \"vencrypt\"`: a name and password travel inside TLS only",
+            (Transport::Bare, Login::User { .. }) => {
+                "VeNCrypt with X509Plain (262), and set `security = \"vencrypt\"`: a name and password travel inside TLS only"
+            }
         };
         HandshakeError::NoCommonSecurity { offered: security::names(offered.iter().copied()), wanted }
     }

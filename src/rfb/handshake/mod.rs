@@ -46,7 +46,8 @@ impl Version {
             return Err(ProtocolError::NotRfb(escaped(seen.get(..12).unwrap_or(seen))).into());
         }
         let line: [u8; Self::LENGTH] = r.array()?;
-        let digits = |bytes: &[u8]| std::str::from_utf8(bytes).ok().filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?.parse().ok();
+        let digits =
+            |bytes: &[u8]| std::str::from_utf8(bytes).ok().filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?.parse().ok();
         let number = match line {
             [b'R', b'F', b'B', b' ', a, b, c, b'.', d, e, f, b'\n'] => digits(&[a, b, c]).zip(digits(&[d, e, f])),
             _ => None,

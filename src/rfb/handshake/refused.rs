@@ -13,7 +13,9 @@ pub enum HandshakeError {
     ReasonTooLong(u32),
     #[error("the site offers only {offered}; configure it to offer {wanted}")]
     NoCommonSecurity { offered: String, wanted: &'static str },
-    #[error("the site offers only {offered}, though a password is configured for it: somebody may be between, or its password was removed. Restore it, or remove `login` from the site's configuration")]
+    #[error(
+        "the site offers only {offered}, though a password is configured for it: somebody may be between, or its password was removed. Restore it, or remove `login` from the site's configuration"
+    )]
     Downgrade { offered: String },
     #[error("VeNCrypt: {0}")]
     Vencrypt(String),
