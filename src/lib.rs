@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod desk;
+pub mod fuzzing;
 pub mod geometry;
 pub mod governance;
 pub mod id;

@@ -61,6 +61,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "web",
         ],
     ),
+    ("fuzzing", &["rfb", "geometry", "picture", "config"]),
     ("demo", &["rfb", "geometry", "picture", "mark", "clock"]),
     ("cli", &["clock", "config", "demo", "id", "node", "source", "store", "tls", "trace"]),
 ];
