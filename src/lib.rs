@@ -1,5 +1,27 @@
 //! # Lucarne
-//! See ARCHITECTURE.md.
+//!
+//! A TLS proxy that lets an auditor **see** a remote screen and do nothing else. The way of the data, in reading order:
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`geometry`], [`picture`] | pixels in memory |
+//! | [`rfb`] | the language, sans-IO, both roles |
+//! | [`source`] | upstream: the link to a site |
+//! | [`screen`] | the only thing that source and viewer share |
+//! | [`mark`] | who is looking, burnt into each copy |
+//! | [`viewer`] | downstream: one auditor's connection |
+//! | [`governance`] | who may look, as pure rules |
+//! | [`trace`] | what happened, durable before it counts |
+//! | [`store`], [`desk`] | rows; and acts: check, row and entry in one |
+//! | [`config`], [`tls`], [`web`], [`metrics`] | settings, certificates, the monitor, counters |
+//! | [`node`] | wires the rooms together |
+//! | [`demo`], [`cli`] | the invented practice; what people type |
+//! | [`clock`], [`shutdown`], [`id`] | time, ends, names |
+//!
+//! Each room opens with what it is and what it never does; `tests/architecture.rs` asserts which may name which.
+
+#![forbid(unsafe_code)]
+
 pub mod cli;
 pub mod clock;
 pub mod config;

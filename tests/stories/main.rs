@@ -1,5 +1,13 @@
 //! Stories of users, entered by the public doors: a node in this process, sites and viewers around it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod disk;
 mod eye;
 mod fidelity;

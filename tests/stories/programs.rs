@@ -19,10 +19,6 @@ impl Program {
         let child = command.stdin(Stdio::null()).stdout(words).stderr(errors).spawn();
         Self(child.unwrap_or_else(|error| panic!("{command:?} cannot be started ({error}); ./test installs it")))
     }
-
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
 }
 
 impl Drop for Program {
@@ -30,13 +26,6 @@ impl Drop for Program {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Runs a program to its end and gives what it said.
-pub fn run(program: &str, arguments: &[&str]) -> String {
-    let done = Command::new(program).args(arguments).output();
-    let done = done.unwrap_or_else(|error| panic!("{program} cannot be started ({error}); ./test installs it"));
-    String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
 /// A display of the X window system: a server of its own, or a VNC server.

@@ -317,7 +317,7 @@ fn a_rectangle_that_leaves_the_screen_is_refused_by_every_encoding_before_anythi
 #[test]
 fn hostile_rectangles_are_refused_by_name() {
     use lucarne::rfb::encoding::number::*;
-    let cases: Vec<(i32, (u16, u16), Vec<u8>, &str)> = vec![
+    let cases = [
         (COPY_RECT, (4, 4), vec![0, 61, 0, 0], "copyrect_source"),
         (RRE, (4, 4), vec![0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], "rre_count"),
         (RRE, (4, 4), [&[0, 0, 0, 1][..], &[0; 8], &[0, 3, 0, 0, 0, 2, 0, 1]].concat(), "subrect_outside"),

@@ -1,5 +1,7 @@
 //! Bytes of the language, both ways: golden layouts, real servers' streams, and encode → decode.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod captures;
 mod fuzz;
 mod golden;
