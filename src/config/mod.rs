@@ -1,4 +1,4 @@
-//! Settings, twice: as [`written`] in TOML, and as checked here. An error names the file, the line, the key and what
+//! Settings, twice: as written in TOML, and as checked here. An error names the file, the line, the key and what
 //! to write there; a [`Config`] in hand can be run.
 
 mod written;

@@ -2,7 +2,7 @@
 //!
 //! A viewer reads the screen and is told nothing else of the site. It stamps its own copy of every rectangle. What it
 //! receives is counted and dropped unless it is a display request; nothing here can reach a source. A session needs an
-//! [`Admission`](crate::governance::Admission) and a [`Recorded`](crate::trace::Recorded): the [`Gate`] gives both.
+//! [`Admission`] and a [`Recorded`]: the [`Gate`] gives both.
 
 mod cut;
 mod demand;

@@ -37,7 +37,7 @@ impl Inflater {
         self.start = self.start.saturating_add(n).min(self.out.len());
     }
 
-    /// Inflates until [`AHEAD`] bytes are ready or the input is used up; gives the input bytes taken.
+    /// Inflates until 64 KiB are ready or the input is used up; gives the input bytes taken.
     pub fn feed(&mut self, input: &[u8], name: &'static str) -> Result<usize, ProtocolError> {
         if self.start > 0 {
             self.out.drain(..self.start);
