@@ -63,6 +63,11 @@ impl Event {
         self.public.get("type").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Whether it tells that something is over: such entries may use the log's reserve.
+    pub(super) fn is_an_end(&self) -> bool {
+        matches!(self.kind(), "view.ended" | "source.closed" | "site.standing" | "process.stop" | "log.gap")
+    }
+
     pub(super) fn into_parts(self) -> (Map<String, Value>, Map<String, Value>) {
         (self.public, self.sealed)
     }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use time::macros::format_description;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::reserve::Reserve;
 use super::sealed::{canonical, seal};
 use super::{Event, Recorded, TraceError};
 use crate::clock::Clock;
@@ -54,9 +55,10 @@ impl Log {
         let path = folder.join(format!("{stem}.jsonl"));
         let public = Lines::open(&path).map_err(|error| failed(error.to_string()))?;
         let sealed = Lines::open(&folder.join(format!("{stem}.sealed.jsonl"))).map_err(|error| failed(error.to_string()))?;
+        let reserve = Reserve::open(&folder.join("reserve")).map_err(|error| failed(error.to_string()))?;
         let health = Arc::new(watch::Sender::new(Health::Writing));
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { seq: public.count, public, sealed, node: node.to_owned(), clock: clock.clone() };
+        let writer = Writer { seq: public.count, public, sealed, reserve, node: node.to_owned(), clock: clock.clone() };
         let seen = Arc::clone(&health);
         let thread = std::thread::Builder::new().name("trace".to_owned());
         thread.spawn(move || writer.run(queue, &seen)).map_err(|error| failed(error.to_string()))?;
@@ -138,6 +140,7 @@ impl Lines {
 struct Writer {
     public: Lines,
     sealed: Lines,
+    reserve: Reserve,
     seq: u64,
     node: String,
     clock: Clock,
@@ -168,6 +171,7 @@ impl Writer {
 
     /// All of a group or nothing of it.
     fn write(&mut self, events: Vec<Event>) -> Result<(), TraceError> {
+        let ends = events.iter().any(Event::is_an_end);
         let (mut public, mut sealed, mut seq) = (Vec::new(), Vec::new(), self.seq);
         for event in events {
             let (line, secret) = self.entry(seq, event).map_err(TraceError::Write)?;
@@ -178,11 +182,16 @@ impl Writer {
             seq += 1;
         }
         // The sealed part first: an entry whose `priv` nobody can open must not exist.
-        let written = self.sealed.write(&sealed).and_then(|()| self.public.write(&public));
-        if let Err(error) = written {
+        while let Err(error) = self.sealed.write(&sealed).and_then(|()| self.public.write(&public)) {
             self.sealed.undo();
             self.public.undo();
-            return Err(TraceError::Write(error.to_string()));
+            let full = error.kind() == std::io::ErrorKind::StorageFull;
+            if !(full && ends && self.reserve.give()) {
+                return Err(TraceError::Write(error.to_string()));
+            }
+        }
+        if !self.reserve.is_full() && !ends {
+            self.reserve.refill();
         }
         self.sealed.keep(sealed.len());
         self.public.keep(public.len());

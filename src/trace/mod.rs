@@ -9,6 +9,7 @@ mod event;
 mod fold;
 mod log;
 mod read;
+mod reserve;
 mod sealed;
 
 pub use event::Event;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -50,6 +51,7 @@ impl Entrance {
 /// What strangers may take. Shared by all listeners of a node.
 pub struct Limits {
     per_address: RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, Clock, NoOpMiddleware<Instant>>,
+    in_all: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Instant>>,
     handshakes: Arc<Semaphore>,
 }
 
@@ -57,11 +59,17 @@ impl Limits {
     /// Connections a minute from one address, and handshakes at a time in all.
     pub fn new(per_minute: u32, handshakes: usize, clock: &Clock) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        let store = DefaultKeyedStateStore::default();
-        Self { per_address: RateLimiter::new(quota, store, clock.clone()), handshakes: Arc::new(Semaphore::new(handshakes)) }
+        let in_all = Quota::per_second(IN_ALL);
+        Self {
+            per_address: RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone()),
+            in_all: RateLimiter::direct_with_clock(in_all, clock.clone()),
+            handshakes: Arc::new(Semaphore::new(handshakes)),
+        }
     }
 }
 
+/// Connections a second from everywhere: each costs a durable entry.
+const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
 /// Never grows: unknown addresses are dropped from the limiter when it holds this many.
 const MAX_ADDRESSES: usize = 4096;
 /// What the system may hold of a viewer's picture: little, so that Stop is soon true.
@@ -121,6 +129,9 @@ impl<G: Gate> Listener<G> {
         }
         if self.limits.per_address.check_key(&address.ip()).is_err() {
             return limited("rate_address");
+        }
+        if self.limits.in_all.check().is_err() {
+            return limited("rate_all");
         }
         let Ok(permit) = Arc::clone(&self.limits.handshakes).try_acquire_owned() else { return limited("busy") };
         let listener = self.clone();

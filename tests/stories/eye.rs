@@ -1,7 +1,7 @@
 //! A viewer of our own: it logs in as one does, keeps the picture it was given, and can say anything.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,14 @@ pub struct Eye {
     pub received: usize,
 }
 
+/// Where a node's viewers come in, and whom they trust.
+pub struct Door {
+    pub viewers: SocketAddr,
+    pub tls_first: Option<SocketAddr>,
+    pub ca: PathBuf,
+    pub clock: Clock,
+}
+
 /// Exact pixels, by this encoding.
 pub fn exact(encoding: i32) -> Vec<i32> {
     vec![encoding, number::DESKTOP_SIZE, number::LAST_RECT]
@@ -50,7 +58,20 @@ impl Eye {
         encodings: &[i32],
         tls_first: bool,
     ) -> Result<Self, String> {
-        let address = if tls_first { house.node().addresses.tls_first.unwrap() } else { house.node().addresses.viewers };
+        let addresses = house.node().addresses;
+        let door = Door {
+            viewers: addresses.viewers,
+            tls_first: addresses.tls_first.filter(|_| tls_first),
+            ca: house.dir.path().join("ca.pem"),
+            clock: house.clock.clone(),
+        };
+        Self::through(&door, user, ticket, format, encodings).await
+    }
+
+    /// Enters by any door: TLS first where it has one.
+    pub async fn through(door: &Door, user: &str, ticket: &str, format: PixelFormat, encodings: &[i32]) -> Result<Self, String> {
+        let tls_first = door.tls_first.is_some();
+        let address = door.tls_first.unwrap_or(door.viewers);
         let login = Login::User { name: user.to_owned(), password: ticket.to_owned().into() };
         let transport = if tls_first { Transport::Tls } else { Transport::Vencrypt };
         let mut handshake = ClientHandshake::new(login, transport);
@@ -76,7 +97,7 @@ impl Eye {
                 }
             }
         }
-        let mut stream = secure(house.dir.path(), &house.clock, tcp).await;
+        let mut stream = secure(&door.ca, &door.clock, tcp).await;
         if !tls_first {
             handshake.tls_started();
             stream.write_all(handshake.first_inside_tls().unwrap().as_bytes()).await.unwrap();
@@ -102,7 +123,7 @@ impl Eye {
         let mut asked = encodings.to_vec();
         asked.push(number::RAW);
         let messages = ServerStream::new(format, &asked);
-        let mut eye = Self { stream, buffer, messages, picture: Picture::new(size), clock: house.clock.clone(), received: 0 };
+        let mut eye = Self { stream, buffer, messages, picture: Picture::new(size), clock: door.clock.clone(), received: 0 };
         eye.say(&Request::SetPixelFormat(format)).await;
         eye.say(&Request::SetEncodings(encodings.to_vec())).await;
         Ok(eye)
@@ -186,8 +207,8 @@ impl Eye {
     }
 }
 
-pub async fn secure(dir: &Path, clock: &Clock, tcp: TcpStream) -> TlsStream<TcpStream> {
-    let config = for_site(&Trust::Ca(dir.join("ca.pem")), false, clock).unwrap();
+async fn secure(ca: &Path, clock: &Clock, tcp: TcpStream) -> TlsStream<TcpStream> {
+    let config = for_site(&Trust::Ca(ca.to_owned()), false, clock).unwrap();
     TlsConnector::from(Arc::clone(&config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap()
 }
 

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cli;
 mod disk;
 mod eye;
 mod fidelity;

@@ -42,8 +42,29 @@ struct Desk {
     dir: tempfile::TempDir,
 }
 
+/// How the viewer comes to the node.
+#[derive(PartialEq)]
+enum Way {
+    InBand,
+    /// An stunnel on the auditor's workstation makes the TLS.
+    Tunnel,
+}
+
+/// A tunnel from a port of this machine to the node's TLS-first door, its certificate checked.
+fn stunnel(house: &House, dir: &Path) -> (Program, u16) {
+    let port = free_port();
+    let settings = format!(
+        "foreground = yes\npid =\nclient = yes\n[vnc]\naccept = 127.0.0.1:{port}\nconnect = {}\nCAfile = {}\nverifyChain = yes\ncheckHost = localhost\nsni = localhost\n",
+        house.node().addresses.tls_first.unwrap(),
+        house.dir.path().join("ca.pem").display()
+    );
+    let file = dir.join("stunnel.conf");
+    std::fs::write(&file, settings).unwrap();
+    (Program::start(Command::new("stunnel4").arg(&file), &dir.join("stunnel.log")), port)
+}
+
 /// Xtigervnc → Lucarne → TigerVNC's viewer, with what the user typed.
-async fn tigervnc_looks(options: &[&str]) -> Desk {
+async fn tigervnc_looks(way: Way, options: &[&str]) -> Desk {
     let dir = tempfile::TempDir::new().unwrap();
     let (port, clock) = (free_port(), Clock::system());
     let site = Display::tigervnc(port, SIZE, &["-SecurityTypes", "None"], dir.path(), &clock).await;
@@ -58,13 +79,25 @@ async fn tigervnc_looks(options: &[&str]) -> Desk {
     let auditor = Display::xvfb(Size::new(1000, 760), dir.path(), &clock).await;
     let ticket = house.ticket("a").await;
     let ca = house.dir.path().join("ca.pem");
-    let server = format!("localhost::{}", house.node().addresses.viewers.port());
+    let mut windows = vec![watched, logo];
+    let (security, port) = match way {
+        Way::InBand => ("X509Plain", house.node().addresses.viewers.port()),
+        Way::Tunnel => {
+            let (tunnel, port) = stunnel(&house, dir.path());
+            windows.push(tunnel);
+            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                clock.sleep(Duration::from_millis(20)).await;
+            }
+            ("Plain", port)
+        }
+    };
+    let server = format!("localhost::{port}");
     let mut command = Command::new("vncviewer");
-    command.args(["-SecurityTypes", "X509Plain", "-X509CA", ca.to_str().unwrap()]).args(options).arg(&server);
+    command.args(["-SecurityTypes", security, "-X509CA", ca.to_str().unwrap()]).args(options).arg(&server);
     command.env("DISPLAY", auditor.name()).env("VNC_USERNAME", "claire").env("VNC_PASSWORD", &ticket).env("HOME", dir.path());
     let viewer = Program::start(&mut command, &dir.path().join("vncviewer.log"));
     house.entry(|entry| entry.kind() == "view.started").await;
-    Desk { site, auditor, house, _viewer: viewer, _windows: vec![watched, logo], dir }
+    Desk { site, auditor, house, _viewer: viewer, _windows: windows, dir }
 }
 
 impl Desk {
@@ -98,7 +131,7 @@ impl Desk {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_tigervncs_viewer_sees_the_marked_site_and_can_do_nothing_to_it() {
-    let desk = tigervnc_looks(&[]).await;
+    let desk = tigervnc_looks(Way::InBand, &[]).await;
     desk.shows_the_marked_site().await;
     let before = desk.site_state();
     assert_eq!((before.0.as_str(), before.2.as_str()), ("", "SITE-SECRET"));
@@ -126,7 +159,14 @@ async fn r10_tigervncs_viewer_sees_the_marked_site_and_can_do_nothing_to_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tigervncs_viewer_sees_the_marked_site_without_jpeg_and_in_zrle() {
-    let desk = tigervnc_looks(&["-AutoSelect=0", "-NoJPEG=1", "-PreferredEncoding=ZRLE"]).await;
+    let desk = tigervnc_looks(Way::InBand, &["-AutoSelect=0", "-NoJPEG=1", "-PreferredEncoding=ZRLE"]).await;
+    desk.shows_the_marked_site().await;
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tigervncs_viewer_sees_the_marked_site_through_an_stunnel() {
+    let desk = tigervnc_looks(Way::Tunnel, &["-NoJPEG=1"]).await;
     desk.shows_the_marked_site().await;
     desk.house.close().await;
 }

@@ -1,0 +1,116 @@
+//! The command line, as people type it: a node from nothing to a picture, and what wrong settings say.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use lucarne::clock::Clock;
+use lucarne::config::Config;
+use lucarne::rfb::PixelFormat;
+use lucarne::rfb::encoding::number;
+
+use super::eye::{Eye, exact};
+use super::programs::{Program, free_port};
+use super::script::Script;
+
+fn lucarne(config: &Path, arguments: &[&str], input: &str) -> Output {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
+    command.env("LUCARNE_CONFIG", config).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a command says when all is well.
+#[track_caller]
+fn says(config: &Path, arguments: &[&str], input: &str) -> String {
+    let done = lucarne(config, arguments, input);
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// What a command says when it fails.
+#[track_caller]
+fn complains(config: &Path, arguments: &[&str], input: &str) -> String {
+    let done = lucarne(config, arguments, input);
+    assert!(!done.status.success(), "{arguments:?} went well");
+    String::from_utf8(done.stderr).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let (root, clock) = (dir.path().join("n1"), Clock::system());
+    let script = Script::start(2, number::TIGHT).await;
+    let config = root.join("lucarne.toml");
+    let root_text = root.to_str().unwrap();
+    says(&config, &["init", root_text], "");
+    assert!(complains(&config, &["init", root_text], "").contains("is a node already"));
+    let (viewers, monitor) = (free_port(), free_port());
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("127.0.0.1:5901", &script.address.to_string()).replace("5920", &viewers.to_string());
+    std::fs::write(&config, text.replace("9620", &monitor.to_string())).unwrap();
+    let checked = says(&config, &["check"], "");
+    assert!(checked.contains("ok   site my-site             200×150, RFB 3.8, None (1), no TLS"), "{checked}");
+    assert!(complains(&config, &["site", "show", "my-site"], "").contains("start it with `lucarne serve`"));
+    says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
+    assert!(complains(&config, &["account", "add", "paul", "--name", "Paul"], "simple\n").contains("at least 10 characters"));
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_lucarne"));
+    let node = Program::start(serve.args(["serve", "--log-json"]).env("LUCARNE_CONFIG", &config), &dir.path().join("serve.log"));
+    while !root.join("data/control.sock").exists() {
+        clock.sleep(Duration::from_millis(20)).await;
+    }
+    assert!(complains(&config, &["account", "add", "claire", "--name", "Claire"], "Correct-h0rse\n").contains("exists already"));
+    assert_eq!(says(&config, &["site", "show", "my-site"], ""), "my-site is shown\n");
+    let ticket = says(&config, &["--json", "ticket", "claire", "my-site"], "");
+    let ticket: serde_json::Value = serde_json::from_str(&ticket).unwrap();
+    let secret = ticket["secret"].as_str().unwrap();
+    let door = super::eye::Door {
+        viewers: ([127, 0, 0, 1], viewers).into(),
+        tls_first: None,
+        ca: root.join("certs/ca.pem"),
+        clock: clock.clone(),
+    };
+    let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
+    let sites = says(&config, &["site", "list"], "");
+    assert!(sites.contains("showing") && sites.contains("200×150") && sites.contains("1 looking"), "{sites}");
+    says(&config, &["account", "disable", "claire"], "");
+    eye.watch_to_the_end().await;
+    let entries = says(&config, &["trace", "tail", "-n", "100"], "");
+    assert!(entries.contains("view.ended") && entries.contains("account_disabled") && !entries.contains("Claire"), "{entries}");
+    assert!(says(&config, &["trace", "tail", "-n", "100", "--sealed"], "").contains("Claire Martin"));
+    assert!(complains(&config, &["ticket", "nobody", "my-site"], "").contains("lucarne account list"));
+    drop(node);
+    let words = std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
+    assert!(!words.contains("laire") && !words.contains(&secret[..8]), "no person and no ticket in the logs: {words}");
+}
+
+#[test]
+fn wrong_settings_are_named_by_file_line_and_key_with_what_to_write() {
+    let good = include_str!("../../src/cli/lucarne.toml");
+    let file = Path::new("/etc/lucarne/lucarne.toml");
+    assert!(Config::parse(file, good).is_ok());
+    let line = |needle: &str| good.lines().position(|line| line.contains(needle)).unwrap() + 1;
+    let cases = [
+        ("address = \"127.0.0.1:5901\"", "address = \"127.0.0.1\"", "site.address", "write host and port"),
+        ("kind = \"demo\"", "kind = \"production\"", "site.security", "a production site needs"),
+        ("security = \"none\"", "security = \"vencrypt\"", "site.security", "add `ca = \"…\"`"),
+        ("listen = \"127.0.0.1:9620\"", "listen = \"0.0.0.0:9620\"", "monitor.listen", "only loopback"),
+        ("name = \"my-site\"", "name = \"My Site\"", "TOML", "lower-case letters"),
+        ("# max_fps = 30", "max_fps = 300 #", "site.max_fps", "from 1 to 60"),
+        ("# pin = \"…\"", "pin = \"abc\" #", "site.pin", "64 hexadecimal digits"),
+        ("# lossy = false", "glossy = true #", "TOML", "glossy"),
+        ("# login = { password_file", "login = { password_file", "site.login.password_file", "cannot be read"),
+    ];
+    for (from, to, key, remedy) in cases {
+        let error = Config::parse(file, &good.replacen(from, to, 1)).unwrap_err();
+        let words = error.to_string();
+        assert!(words.starts_with("/etc/lucarne/lucarne.toml, line "), "{words}");
+        assert!(words.contains(key) && words.contains(remedy), "{to}: {words}");
+        let expected = if key == "site.security" { line("security = \"none\"") } else { line(from) };
+        assert_eq!(error.line, expected, "{words}");
+    }
+}
