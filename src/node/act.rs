@@ -53,6 +53,10 @@ pub struct Site {
     pub trouble: Option<String>,
 }
 
+fn unknown() -> Outcome {
+    Outcome::Failed { message: "the node does not know this act".to_owned() }
+}
+
 fn done(message: impl Into<String>) -> Outcome {
     Outcome::Done { message: message.into() }
 }
@@ -86,30 +90,13 @@ impl Shared {
 
     async fn try_perform(&self, act: Act) -> anyhow::Result<Outcome> {
         match act {
-            Act::Show { site } => {
-                let handle = self.site(&site)?;
-                self.desk.stand(&site, Standing::Showing, "ordered").await?;
-                Ok(match handle.open().await {
-                    None => done(format!("{site} is shown")),
-                    Some(trouble) => Outcome::Failed {
-                        message: format!(
-                            "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
-                        ),
-                    },
-                })
-            }
+            Act::Show { site } => self.show(&site).await,
             Act::Pause { site } => {
-                self.site(&site)?.halt().await;
-                self.stand(&site, Standing::Paused).await?;
+                self.take_away(&site, Standing::Paused).await?;
                 Ok(done(format!("{site} is paused: viewers wait before a blank screen")))
             }
             Act::Stop { site } => {
-                let handle = self.site(&site)?;
-                self.end_sessions(Ending::Stopped, |running| running.site == site);
-                handle.halt().await;
-                // Sessions that were being seated meanwhile.
-                self.end_sessions(Ending::Stopped, |running| running.site == site);
-                self.stand(&site, Standing::Stopped).await?;
+                self.take_away(&site, Standing::Stopped).await?;
                 Ok(done(format!("{site} is stopped")))
             }
             Act::ConfirmMasks { site, width, height } => {
@@ -126,15 +113,52 @@ impl Shared {
                 let short = ticket.short.as_ref().map(|short| short.to_string());
                 Ok(Outcome::Ticket { login, secret: ticket.secret.to_string(), short, expires })
             }
-            act => {
-                if let Act::EnableAccount { login, enabled: false } = &act {
-                    self.end_account(login).await?;
-                }
-                Ok(perform_on_desk(&self.desk, &act)
-                    .await
-                    .unwrap_or_else(|| Outcome::Failed { message: "unknown act".to_owned() }))
+            Act::EnableAccount { ref login, enabled: false } => {
+                self.end_account(login).await?;
+                let outcome = perform_on_desk(&self.desk, &act).await;
+                // Whoever is being seated meanwhile is asked for again after being registered (`gate`).
+                self.end_account(login).await?;
+                Ok(outcome.unwrap_or_else(unknown))
             }
+            act => Ok(perform_on_desk(&self.desk, &act).await.unwrap_or_else(unknown)),
         }
+    }
+
+    /// Records first, then opens: what gives rights counts once its entry is durable.
+    async fn show(&self, site: &SiteName) -> anyhow::Result<Outcome> {
+        let handle = self.site(site)?;
+        let answered = {
+            let _one_at_a_time = handle.acts.lock().await;
+            self.desk.stand(site, Standing::Showing, "ordered").await?;
+            handle.open().await
+        };
+        Ok(match answered.await? {
+            None => done(format!("{site} is shown")),
+            Some(trouble) => Outcome::Failed {
+                message: format!(
+                    "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
+                ),
+            },
+        })
+    }
+
+    /// Acts at once, whatever else is going on with the site; then once more in its turn, and records.
+    async fn take_away(&self, site: &SiteName, standing: Standing) -> anyhow::Result<()> {
+        let handle = self.site(site)?;
+        let act = async || {
+            handle.stand(standing);
+            if standing == Standing::Stopped {
+                self.end_sessions(Ending::Stopped, |running| running.site == *site);
+            }
+            handle.halt().await;
+            // An opening that was ordered before is over by now.
+            handle.stand(standing);
+        };
+        act().await;
+        let _one_at_a_time = handle.acts.lock().await;
+        act().await;
+        self.desk.stand(site, standing, "ordered").await?;
+        Ok(())
     }
 
     fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {
@@ -144,12 +168,6 @@ impl Shared {
                 name.as_str()
             )
         })
-    }
-
-    async fn stand(&self, site: &SiteName, standing: Standing) -> anyhow::Result<()> {
-        self.site(site)?.stand(standing);
-        self.desk.stand(site, standing, "ordered").await?;
-        Ok(())
     }
 
     async fn end_account(&self, login: &str) -> anyhow::Result<()> {

@@ -106,8 +106,12 @@ impl Shared {
             sessions.insert(session.clone(), running);
             sessions.values().filter(|running| running.site == *admission.site()).count()
         };
+        // Asked again now that whoever takes these rights away would find the session.
         if site.state.borrow().standing == Standing::Stopped {
             return Err(refused(Refusal::SiteNotShown));
+        }
+        if !self.desk.store().is_enabled(admission.account()).await.unwrap_or(false) {
+            return Err(refused(Refusal::AccountDisabled));
         }
         let event = Event::new("view.started")
             .outcome("ok")

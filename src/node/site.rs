@@ -39,6 +39,8 @@ pub(super) struct SiteHandle {
     /// Written by the keeper and by acts; the latest word stands.
     pub state: Arc<watch::Sender<State>>,
     orders: mpsc::Sender<Order>,
+    /// One act at a time changes how the site stands.
+    pub acts: tokio::sync::Mutex<()>,
 }
 
 pub(super) struct Wiring {
@@ -53,11 +55,12 @@ pub(super) struct Wiring {
 }
 
 impl SiteHandle {
-    /// Opens the source. Answers when it is open (`None`), or what stands in the way.
-    pub async fn open(&self) -> Option<String> {
+    /// Orders the source to be opened. The answer comes when it is (`None`), or says what stands in the way.
+    pub async fn open(&self) -> oneshot::Receiver<Option<String>> {
         let (answer, answered) = oneshot::channel();
-        self.orders.send(Order::Open(answer)).await.ok()?;
-        answered.await.unwrap_or_default()
+        // If the keeper is gone the answer never comes, and the receiver says so.
+        let _ = self.orders.send(Order::Open(answer)).await;
+        answered
     }
 
     /// Closes the source and clears the screen, without changing how the site stands on paper.
@@ -102,7 +105,13 @@ pub(super) fn start(wiring: Wiring, tasks: &mut JoinSet<()>) -> SiteHandle {
     let standing = wiring.standing.unwrap_or(Standing::Stopped);
     let state = Arc::new(watch::Sender::new(State { standing, trouble: None }));
     let (orders, received) = mpsc::channel(16);
-    let handle = SiteHandle { label: wiring.site.label.clone(), reader, state: Arc::clone(&state), orders };
+    let handle = SiteHandle {
+        label: wiring.site.label.clone(),
+        reader,
+        state: Arc::clone(&state),
+        orders,
+        acts: tokio::sync::Mutex::default(),
+    };
     let masks = Masks { rects: wiring.site.masks.clone(), confirmed: wiring.confirmed.clone() };
     let keeper = Keeper { wiring, writer: Some(writer), running: None, state, masks, waiting: Vec::new() };
     tasks.spawn(keeper.run(received));
@@ -244,9 +253,16 @@ impl Keeper {
             }
         };
         self.answer(Some("the site closed the connection".to_owned()));
-        self.state.send_modify(|state| state.standing = Standing::Paused);
+        let paused = self.state.send_if_modified(|state| {
+            let showing = state.standing == Standing::Showing;
+            if showing {
+                state.standing = Standing::Paused;
+            }
+            showing
+        });
         let name: &SiteName = &self.wiring.site.name;
-        if let Err(error) = self.wiring.desk.stand(name, Standing::Paused, code).await {
+        // An act that changed the standing meanwhile has recorded that itself.
+        if paused && let Err(error) = self.wiring.desk.stand(name, Standing::Paused, code).await {
             tracing::error!(%error, "a pause could not be recorded");
         }
     }

@@ -72,6 +72,12 @@ impl Store {
         row.bind(login.as_str()).fetch_optional(&self.pool).await?.map(|row| account_row(&row)).transpose()
     }
 
+    pub async fn is_enabled(&self, account: &AccountId) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT enabled FROM accounts WHERE id = $1").bind(account.as_str()).fetch_optional(&self.pool).await?;
+        Ok(row.is_some_and(|row| row.get::<i64, _>(0) != 0))
+    }
+
     pub async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         let rows = sqlx::query("SELECT id, login, name, enabled FROM accounts ORDER BY login").fetch_all(&self.pool).await?;
         rows.iter().map(account_row).collect()
