@@ -53,6 +53,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "governance",
             "id",
             "metrics",
+            "rfb",
             "screen",
             "shutdown",
             "source",

@@ -6,8 +6,9 @@ use super::{Running, Shared};
 use crate::desk::{Denied, Presented};
 use crate::governance::{Admission, Refusal, Standing};
 use crate::id::{ConnectionId, SessionId};
+use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
-use crate::trace::{Event, Health};
+use crate::trace::Event;
 use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
 
 impl Gate for Shared {
@@ -44,7 +45,7 @@ impl Gate for Shared {
     }
 
     async fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> Result<Seat, Refusal> {
-        if *self.log.health().borrow() != Health::Writing {
+        if !self.log.health().borrow().is_writing() {
             return Err(Refusal::NoTrace);
         }
         let admission = self.desk.redeem(&shown, connection).await.map_err(|denied| match denied {
@@ -65,9 +66,13 @@ impl Gate for Shared {
         seat.map_err(|(refusal, _)| refusal)
     }
 
+    async fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) {
+        self.note(with_dropped(Event::new("view.counters").outcome("ok").session(session), dropped)).await;
+    }
+
     async fn ended(&self, session: &SessionId, tally: Tally) {
         self.sessions().remove(session);
-        let mut event = Event::new("view.ended")
+        let event = Event::new("view.ended")
             .outcome("ok")
             .cause(tally.ending.code())
             .session(session)
@@ -75,11 +80,12 @@ impl Gate for Shared {
             .count("updates", tally.updates)
             .count("rects", tally.rects)
             .count("bytes_down", tally.bytes);
-        for (kind, count) in tally.dropped {
-            event = event.count(&format!("dropped_{}", kind.name()), count);
-        }
-        self.note(event).await;
+        self.note(with_dropped(event, tally.dropped)).await;
     }
+}
+
+fn with_dropped(event: Event, dropped: Vec<(InputKind, u64)>) -> Event {
+    dropped.into_iter().fold(event, |event, (kind, count)| event.count(&format!("dropped_{}", kind.name()), count))
 }
 
 impl Shared {

@@ -28,7 +28,7 @@ use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
 use crate::store::Store;
-use crate::trace::{Event, Fold, Health, Log, Quota};
+use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Entrance, Limits, Listener};
 use crate::{tls, web};
 use site::SiteHandle;
@@ -253,27 +253,26 @@ impl Shared {
     /// No trace, no picture: ends everything when entries cannot be made durable, and tries until they can.
     async fn guard_trace(self: Arc<Self>) {
         let mut health = self.log.health();
-        let (mut broken, mut owing) = (false, false);
+        let (mut failures, mut owing) = (0, false);
         loop {
             let state = health.borrow_and_update().clone();
-            if let (Health::Broken(reason), false) = (&state, broken) {
-                tracing::error!(%reason, "the trace cannot be written: every picture ends");
+            if state.failures > failures {
+                failures = state.failures;
+                if !owing {
+                    tracing::error!(reason = state.broken, "the trace could not be written: every picture ends");
+                }
                 self.close_all_untraced().await;
                 owing = true;
             }
-            broken = state != Health::Writing;
-            if owing && !broken {
-                match self.catch_up().await {
-                    Ok(()) => {
+            tokio::select! {
+                _ = health.changed() => {}
+                () = self.clock.sleep(TURN) => {
+                    if owing && self.catch_up().await.is_ok() {
                         tracing::info!("the trace can be written again");
                         owing = false;
                     }
-                    Err(error) => tracing::error!(%error, "acts could not be traced after the gap"),
+                    self.write_folded().await;
                 }
-            }
-            tokio::select! {
-                _ = health.changed() => {}
-                () = self.clock.sleep(TURN) => self.turn(broken).await,
             }
         }
     }
@@ -289,8 +288,9 @@ impl Shared {
         }
     }
 
-    /// Records what happened while nothing could be recorded.
+    /// Records that nothing could be recorded, and what happened meanwhile; an error means: later.
     async fn catch_up(&self) -> Result<(), DeskError> {
+        self.log.append(Event::new("log.gap").outcome("failed")).await?;
         self.desk.empty_outbox().await?;
         for (name, site) in &self.sites {
             let standing = site.state.borrow().standing;
@@ -302,10 +302,9 @@ impl Shared {
         Ok(())
     }
 
-    async fn turn(&self, broken: bool) {
+    async fn write_folded(&self) {
         let folded = self.fold.lock().unwrap_or_else(PoisonError::into_inner).due(self.clock.now());
-        let gap = broken.then(|| Event::new("log.gap").outcome("failed"));
-        for event in folded.into_iter().chain(gap) {
+        for event in folded {
             // A failure shows in the log's health, which is watched above.
             let _ = self.log.append(event).await;
         }

@@ -229,8 +229,12 @@ impl Keeper {
                 self.state.send_modify(|state| state.trouble = Some(words.clone()));
                 self.answer(Some(words));
             }
-            Report::Closed { code, received } => {
-                self.append(Event::new("source.closed").outcome("ok").cause(code).count("bytes", received)).await;
+            Report::Closed { code, received, dropped } => {
+                let event = Event::new("source.closed").outcome("ok").cause(code).count("bytes", received);
+                let event = dropped
+                    .into_iter()
+                    .fold(event, |event, (kind, count)| event.count(&format!("dropped_{}", kind.name()), count));
+                self.append(event).await;
             }
         }
     }

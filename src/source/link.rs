@@ -14,6 +14,7 @@ use crate::id::random;
 use crate::metrics::Metrics;
 use crate::rfb::Buffer;
 use crate::rfb::handshake::client::{Asked, ClientHandshake, Entered, Login, Transport};
+use crate::rfb::server::Dropped;
 use crate::screen::ScreenWriter;
 use crate::shutdown::Shutdown;
 
@@ -51,7 +52,7 @@ pub enum Report {
     Opening,
     Opened(Opened),
     Refused { code: &'static str, words: String },
-    Closed { code: &'static str, received: u64 },
+    Closed { code: &'static str, received: u64, dropped: Vec<(Dropped, u64)> },
 }
 
 /// Why a link is over for good, until somebody shows the site again.
@@ -190,7 +191,7 @@ impl Link {
             Over::Closed => "closed_by_site",
             Over::Failed(error) => error.code(),
         };
-        let _ = self.reports.send(Report::Closed { code, received: session.received() }).await;
+        let _ = self.reports.send(Report::Closed { code, received: session.received(), dropped: session.dropped() }).await;
         (over, session.has_opened())
     }
 

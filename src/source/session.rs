@@ -7,7 +7,7 @@ use crate::geometry::{Rect, Size};
 use crate::metrics::{Kind, Metrics};
 use crate::rfb::encoding::number;
 use crate::rfb::error::ProtocolError;
-use crate::rfb::server::{Event, ServerStream};
+use crate::rfb::server::{Dropped, Event, ServerStream};
 use crate::rfb::{Buffer, Encode, Fence, Outbound, PixelFormat, Request};
 use crate::screen::ScreenWriter;
 
@@ -85,6 +85,7 @@ pub struct Session {
     /// Where and when progress inside a message was last measured.
     progress: (Instant, u64),
     received: u64,
+    dropped: [u64; Dropped::ALL.len()],
     resizes: (Instant, u32),
     opened: bool,
 }
@@ -109,6 +110,7 @@ impl Session {
             probed: None,
             progress: (now, 0),
             received: 0,
+            dropped: [0; Dropped::ALL.len()],
             resizes: (now, 0),
             opened: false,
         };
@@ -148,6 +150,11 @@ impl Session {
     /// Bytes received.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// What the site sent that is never passed on, by kind.
+    pub fn dropped(&self) -> Vec<(Dropped, u64)> {
+        Dropped::ALL.into_iter().zip(self.dropped).filter(|(_, count)| *count > 0).collect()
     }
 
     /// When the site's bytes may be read again: `max_fps` holds whether it pushes or is asked.
@@ -204,6 +211,9 @@ impl Session {
                 }
             }
             Event::Dropped(kind) => {
+                if let Some(count) = self.dropped.get_mut(kind as usize) {
+                    *count += 1;
+                }
                 self.metrics.server_messages_dropped.get_or_create(&Kind { kind: kind.name() }).inc();
             }
         }

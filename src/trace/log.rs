@@ -26,10 +26,23 @@ const GROUP: usize = 256;
 const MAX_ENTRY: usize = 65_535;
 
 /// Whether entries can be made durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    Writing,
-    Broken(String),
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Why they cannot, now.
+    pub broken: Option<String>,
+    /// How often they could not since the log was opened: a failure that has passed is seen all the same.
+    pub failures: u64,
+}
+
+impl Health {
+    pub fn is_writing(&self) -> bool {
+        self.broken.is_none()
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.failures += 1;
+        self.broken = Some(reason);
+    }
 }
 
 struct Job {
@@ -56,7 +69,7 @@ impl Log {
         let public = Lines::open(&path).map_err(|error| failed(error.to_string()))?;
         let sealed = Lines::open(&folder.join(format!("{stem}.sealed.jsonl"))).map_err(|error| failed(error.to_string()))?;
         let reserve = Reserve::open(&folder.join("reserve")).map_err(|error| failed(error.to_string()))?;
-        let health = Arc::new(watch::Sender::new(Health::Writing));
+        let health = Arc::new(watch::Sender::new(Health::default()));
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = Writer { seq: public.count, public, sealed, reserve, node: node.to_owned(), clock: clock.clone() };
         let seen = Arc::clone(&health);
@@ -74,7 +87,7 @@ impl Log {
             answered.await.map_err(|_| TraceError::Closed)?
         };
         self.clock.within(deadline, work).await.unwrap_or_else(|_| {
-            self.health.send_replace(Health::Broken(TraceError::Slow.to_string()));
+            self.health.send_modify(|health| health.fail(TraceError::Slow.to_string()));
             Err(TraceError::Slow)
         })
     }
@@ -157,11 +170,13 @@ impl Writer {
             let (events, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.event, job.answer)).unzip();
             let first = self.seq;
             let written = self.write(events);
-            let state = match &written {
-                Ok(()) => Health::Writing,
-                Err(error) => Health::Broken(error.to_string()),
-            };
-            health.send_if_modified(|health| std::mem::replace(health, state.clone()) != state);
+            health.send_if_modified(|health| match &written {
+                Ok(()) => health.broken.take().is_some(),
+                Err(error) => {
+                    health.fail(error.to_string());
+                    true
+                }
+            });
             for (seq, answer) in (first..).zip(answers) {
                 // A caller that no longer waits has given up by its own deadline.
                 let _ = answer.send(written.clone().map(|()| Recorded { seq }));

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::counters::Counters;
 use super::cut::Cut;
 use super::entrance::{Door, Entered, Turned};
 use super::session::Session;
@@ -74,6 +75,8 @@ const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
 const MAX_ADDRESSES: usize = 4096;
 /// What the system may hold of a viewer's picture: little, so that Stop is soon true.
 const SEND_BUFFER: usize = 128 << 10;
+/// Between two entries of what a viewer tried.
+const MINUTE: Duration = Duration::from_secs(60);
 /// From being told to end to being cut.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -185,11 +188,13 @@ impl<G: Gate> Listener<G> {
         let mut ending = seat.ending.clone();
         let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
         let id = seat.admission.session().clone();
+        let dropped = Counters::default();
+        let tried = dropped.clone();
         let session = self.pixels.spawn(async move {
             metrics.sessions.inc();
             let greeted = stream.write_all(&hello).await.is_ok() && stream.flush().await.is_ok();
             let tally = if greeted {
-                Session::new(stream, buffer, view, seat, clock, metrics.clone()).run().await
+                Session::new(stream, buffer, view, seat, dropped, clock, metrics.clone()).run().await
             } else {
                 Tally::empty(Ending::Lost)
             };
@@ -197,15 +202,24 @@ impl<G: Gate> Listener<G> {
             tally
         });
         let mut session = std::pin::pin!(session);
-        let done = tokio::select! {
-            biased;
-            done = &mut session => done,
-            _ = ending.raised() => {
-                match self.clock.within(self.clock.now() + GRACE, &mut session).await {
-                    Ok(done) => done,
-                    Err(_) => {
-                        cut.cut();
-                        session.await
+        let mut told = Vec::new();
+        let done = loop {
+            tokio::select! {
+                biased;
+                done = &mut session => break done,
+                _ = ending.raised() => {
+                    let deadline = self.clock.now() + GRACE;
+                    if let Ok(done) = self.clock.within(deadline, &mut session).await {
+                        break done;
+                    }
+                    cut.cut();
+                    break session.await;
+                }
+                () = self.clock.sleep(MINUTE) => {
+                    let now = tried.tried();
+                    if now != told {
+                        self.gate.counters(&id, now.clone()).await;
+                        told = now;
                     }
                 }
             }

@@ -4,6 +4,7 @@
 //! receives is counted and dropped unless it is a display request; nothing here can reach a source. A session needs an
 //! [`Admission`] and a [`Recorded`]: the [`Gate`] gives both.
 
+mod counters;
 mod cut;
 mod demand;
 mod encoder;
@@ -128,5 +129,7 @@ pub trait Gate: Send + Sync + 'static {
         peer: Peer,
         shown: Presented,
     ) -> impl Future<Output = Result<Seat, Refusal>> + Send;
+    /// What a running session's viewer tried so far: once a minute, when it tried something.
+    fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) -> impl Future<Output = ()> + Send;
     fn ended(&self, session: &SessionId, tally: Tally) -> impl Future<Output = ()> + Send;
 }

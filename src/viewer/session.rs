@@ -1,11 +1,11 @@
 //! A running session: one half reads what the viewer says, the other writes what it may see.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
+use super::counters::Counters;
 use super::demand::{Demand, Preferences, hull};
 use super::update::{Due, View};
 use super::{Ending, Seat, Tally};
@@ -14,7 +14,6 @@ use crate::geometry::Rect;
 use crate::metrics::{Kind, Metrics};
 use crate::rfb::Buffer;
 use crate::rfb::client::{ClientMessage, ClientStream};
-use crate::rfb::input::InputKind;
 use crate::rfb::server::{put_end_of_continuous_updates, put_update};
 
 /// A viewer that takes nothing for this long is closed.
@@ -38,7 +37,7 @@ pub(super) struct Session<S> {
 struct Reading<S> {
     stream: ReadHalf<S>,
     buffer: Buffer,
-    dropped: BTreeMap<InputKind, u64>,
+    dropped: Counters,
 }
 
 struct Writing<S> {
@@ -55,12 +54,12 @@ struct Writing<S> {
 
 impl<S: AsyncRead + AsyncWrite> Session<S> {
     /// A session over a stream whose handshake is done; `buffer` holds what came after it.
-    pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, dropped: Counters, clock: Clock, metrics: Metrics) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let last_change = clock.now();
         let writing =
             Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change, wanted: None };
-        let reading = Reading { stream: reader, buffer, dropped: BTreeMap::new() };
+        let reading = Reading { stream: reader, buffer, dropped };
         Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
     }
 
@@ -88,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
             updates: self.writing.updates,
             rects: self.writing.rects,
             bytes: self.writing.bytes,
-            dropped: self.reading.dropped.into_iter().collect(),
+            dropped: self.reading.dropped.tried(),
         }
     }
 }
@@ -104,7 +103,7 @@ impl<S: AsyncRead> Reading<S> {
                     match message {
                         None => {}
                         Some(ClientMessage::Input(input)) => {
-                            *self.dropped.entry(input.kind).or_default() += 1;
+                            self.dropped.count(input.kind);
                             metrics.inputs_dropped.get_or_create(&Kind { kind: input.kind.name() }).inc();
                         }
                         Some(ClientMessage::Request(request)) => {

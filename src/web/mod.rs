@@ -38,8 +38,8 @@ async fn metrics(State(monitor): State<Monitor>) -> impl IntoResponse {
 }
 
 async fn healthz(State(monitor): State<Monitor>) -> impl IntoResponse {
-    match &*monitor.health.borrow() {
-        Health::Writing => (StatusCode::OK, "ok\n".to_owned()),
-        Health::Broken(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    match &monitor.health.borrow().broken {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }
 }

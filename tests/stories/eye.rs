@@ -29,6 +29,8 @@ pub struct Eye {
     clock: Clock,
     /// Bytes received since the handshake.
     pub received: usize,
+    /// Everything but pixels that the node said.
+    pub told: Vec<Event>,
 }
 
 /// Where a node's viewers come in, and whom they trust.
@@ -37,6 +39,38 @@ pub struct Door {
     pub tls_first: Option<SocketAddr>,
     pub ca: PathBuf,
     pub clock: Clock,
+}
+
+impl Door {
+    /// Up to the point where all else is inside TLS.
+    async fn open(&self, login: Login) -> Result<(TlsStream<TcpStream>, ClientHandshake), String> {
+        if let Some(address) = self.tls_first {
+            let tcp = TcpStream::connect(address).await.unwrap();
+            return Ok((secure(&self.ca, &self.clock, tcp).await, ClientHandshake::new(login, Transport::Tls)));
+        }
+        let mut handshake = ClientHandshake::new(login, Transport::Vencrypt);
+        let mut tcp = TcpStream::connect(self.viewers).await.unwrap();
+        let mut buffer = Buffer::default();
+        loop {
+            let Some((taken, asked)) = handshake.advance(buffer.unread()).map_err(|e| e.to_string())? else {
+                let n = tcp.read_buf(buffer.room().unwrap()).await.map_err(|e| e.to_string())?;
+                if n == 0 {
+                    return Err("closed".to_owned());
+                }
+                continue;
+            };
+            buffer.consume(taken);
+            match asked {
+                Some(Asked::Send(bytes)) => tcp.write_all(bytes.as_bytes()).await.unwrap(),
+                Some(Asked::StartTls) => break,
+                _ => {}
+            }
+        }
+        let mut stream = secure(&self.ca, &self.clock, tcp).await;
+        handshake.tls_started();
+        stream.write_all(handshake.first_inside_tls().unwrap().as_bytes()).await.unwrap();
+        Ok((stream, handshake))
+    }
 }
 
 /// Exact pixels, by this encoding.
@@ -70,38 +104,9 @@ impl Eye {
 
     /// Enters by any door: TLS first where it has one.
     pub async fn through(door: &Door, user: &str, ticket: &str, format: PixelFormat, encodings: &[i32]) -> Result<Self, String> {
-        let tls_first = door.tls_first.is_some();
-        let address = door.tls_first.unwrap_or(door.viewers);
         let login = Login::User { name: user.to_owned(), password: ticket.to_owned().into() };
-        let transport = if tls_first { Transport::Tls } else { Transport::Vencrypt };
-        let mut handshake = ClientHandshake::new(login, transport);
-        let mut tcp = TcpStream::connect(address).await.unwrap();
+        let (mut stream, mut handshake) = door.open(login).await?;
         let mut buffer = Buffer::default();
-        if !tls_first {
-            loop {
-                match handshake.advance(buffer.unread()).map_err(|e| e.to_string())? {
-                    None => {
-                        let n = tcp.read_buf(buffer.room().unwrap()).await.map_err(|e| e.to_string())?;
-                        if n == 0 {
-                            return Err("closed".to_owned());
-                        }
-                    }
-                    Some((taken, asked)) => {
-                        buffer.consume(taken);
-                        match asked {
-                            Some(Asked::Send(bytes)) => tcp.write_all(bytes.as_bytes()).await.unwrap(),
-                            Some(Asked::StartTls) => break,
-                            _ => {}
-                        }
-                    }
-                }
-            }
-        }
-        let mut stream = secure(&door.ca, &door.clock, tcp).await;
-        if !tls_first {
-            handshake.tls_started();
-            stream.write_all(handshake.first_inside_tls().unwrap().as_bytes()).await.unwrap();
-        }
         let size = loop {
             match handshake.advance(buffer.unread()).map_err(|e| e.to_string())? {
                 None => {
@@ -123,7 +128,15 @@ impl Eye {
         let mut asked = encodings.to_vec();
         asked.push(number::RAW);
         let messages = ServerStream::new(format, &asked);
-        let mut eye = Self { stream, buffer, messages, picture: Picture::new(size), clock: door.clock.clone(), received: 0 };
+        let mut eye = Self {
+            stream,
+            buffer,
+            messages,
+            picture: Picture::new(size),
+            clock: door.clock.clone(),
+            received: 0,
+            told: Vec::new(),
+        };
         eye.say(&Request::SetPixelFormat(format)).await;
         eye.say(&Request::SetEncodings(encodings.to_vec())).await;
         Ok(eye)
@@ -151,6 +164,9 @@ impl Eye {
             match self.messages.advance(self.buffer.unread(), &mut self.picture).unwrap() {
                 Some(advance) => {
                     self.buffer.consume(advance.taken);
+                    if let Some(event) = advance.event.as_ref().filter(|event| !matches!(event, Event::Damage(_))) {
+                        self.told.push(event.clone());
+                    }
                     if advance.event.is_some() {
                         return advance.event;
                     }

@@ -2,6 +2,7 @@
 
 use lucarne::geometry::Rect;
 use lucarne::rfb::encoding::number;
+use lucarne::rfb::server::Event;
 use lucarne::rfb::{Encode, Fence, PixelFormat, Request};
 use std::time::Duration;
 
@@ -122,6 +123,9 @@ async fn r10_every_input_is_counted_by_kind_in_the_trace_and_dropped() {
     // The next answer proves that the stream is still in step.
     eye.ask(false).await;
     assert!(eye.update().await);
+    house.clock.advance(Duration::from_secs(61));
+    let counted = house.entry(|entry| entry.kind() == "view.counters").await;
+    assert_eq!(counted.count("dropped_key"), Some(2));
     eye.leave().await;
     let ended = house.entry(|entry| entry.kind() == "view.ended").await;
     let counts = [
@@ -139,5 +143,24 @@ async fn r10_every_input_is_counted_by_kind_in_the_trace_and_dropped() {
         assert_eq!(ended.count(&format!("dropped_{kind}")), Some(count), "{kind}");
     }
     assert_eq!(ended.text("cause"), "viewer_left");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_a_sites_bell_clipboard_and_name_are_counted_and_go_nowhere() {
+    let script = Script::start(3, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    // A viewer's own reader refuses any message that is not an update, so that what it takes is all there is.
+    let expected = super::fidelity::marked(&house, &script.last(), &PixelFormat::NATIVE);
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    assert!(eye.told.iter().all(|event| !matches!(event, Event::Dropped(_))), "{:?}", eye.told);
+    house.stop("a").await;
+    let closed = house.entry(|entry| entry.kind() == "source.closed").await;
+    assert_eq!((closed.count("dropped_bell"), closed.count("dropped_server_cut_text")), (Some(3), Some(3)));
+    for entry in house.entries() {
+        assert!(!format!("{entry:?}").contains("SECRET-"), "{entry:?}");
+    }
     house.close().await;
 }

@@ -157,6 +157,8 @@ async fn converse(
         match now {
             Mood::Playing if wanted && next < frames => {
                 wanted = false;
+                // A bell and a clipboard before each frame: nobody may learn of them.
+                stream.write_all(b"\x02\x03\0\0\0\0\0\0\x10SECRET-CLIPBOARD").await?;
                 let out = coder.update(&frame(next), &if next == 0 { damage(0) } else { damage(next) });
                 stream.write_all(&out).await?;
                 next += 1;

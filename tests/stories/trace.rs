@@ -85,7 +85,7 @@ async fn r44_when_the_trace_cannot_be_written_pictures_end_and_none_starts() {
     let refused = async {
         // The next entry finds the disk full: this stranger's attempt.
         let _ = tokio::net::TcpStream::connect(house.node().addresses.viewers).await.unwrap();
-        house.until(|| (*house.node().shared().log().health().borrow() != lucarne::trace::Health::Writing).then_some(())).await;
+        house.until(|| (!house.node().shared().log().health().borrow().is_writing()).then_some(())).await;
         Eye::enter(&house, &late, &exact(number::RAW)).await.err()
     };
     let told = house.clock.now();
