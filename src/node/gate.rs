@@ -37,11 +37,11 @@ impl Gate for Shared {
 
     async fn tls(&self, connection: &ConnectionId, facts: TlsFacts) {
         let event = Event::new("tls.established").outcome("ok").public("connection", connection.as_str());
-        self.note(event.public("version", facts.version).public("suite", facts.suite)).await;
+        self.log.note(event.public("version", facts.version).public("suite", facts.suite)).await;
     }
 
     async fn broken(&self, connection: &ConnectionId, code: &'static str) {
-        self.note(Event::new("conn.refused").outcome("refused").cause(code).public("connection", connection.as_str())).await;
+        self.log.note(Event::new("conn.refused").outcome("refused").cause(code).public("connection", connection.as_str())).await;
     }
 
     async fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> Result<Seat, Refusal> {
@@ -61,13 +61,13 @@ impl Gate for Shared {
         if let Err((refusal, session)) = &seat {
             self.sessions().remove(session);
             let event = Event::new("view.refused").outcome("refused").cause(refusal.code()).session(session);
-            self.note(event).await;
+            self.log.note(event).await;
         }
         seat.map_err(|(refusal, _)| refusal)
     }
 
     async fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) {
-        self.note(with_dropped(Event::new("view.counters").outcome("ok").session(session), dropped)).await;
+        self.log.note(with_dropped(Event::new("view.counters").outcome("ok").session(session), dropped)).await;
     }
 
     async fn ended(&self, session: &SessionId, tally: Tally) {
@@ -80,7 +80,7 @@ impl Gate for Shared {
             .count("updates", tally.updates)
             .count("rects", tally.rects)
             .count("bytes_down", tally.bytes);
-        self.note(with_dropped(event, tally.dropped)).await;
+        self.log.note(with_dropped(event, tally.dropped)).await;
     }
 }
 
@@ -89,13 +89,6 @@ fn with_dropped(event: Event, dropped: Vec<(InputKind, u64)>) -> Event {
 }
 
 impl Shared {
-    /// Appends an entry that gives no right; a failure shows in the log's health, which ends every picture.
-    async fn note(&self, event: Event) {
-        if let Err(error) = self.log.append(event).await {
-            tracing::error!(%error, "an entry could not be written");
-        }
-    }
-
     /// Registers the session first, so that a stop that comes now finds it; then asks again and records the start.
     async fn seat(&self, connection: &ConnectionId, peer: Peer, admission: Admission) -> Result<Seat, (Refusal, SessionId)> {
         let session = admission.session().clone();

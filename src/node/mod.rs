@@ -291,6 +291,7 @@ impl Shared {
     /// Records that nothing could be recorded, and what happened meanwhile; an error means: later.
     async fn catch_up(&self) -> Result<(), DeskError> {
         self.log.append(Event::new("log.gap").outcome("failed")).await?;
+        self.log.write_kept().await?;
         self.desk.empty_outbox().await?;
         for (name, site) in &self.sites {
             let standing = site.state.borrow().standing;
@@ -305,8 +306,7 @@ impl Shared {
     async fn write_folded(&self) {
         let folded = self.fold.lock().unwrap_or_else(PoisonError::into_inner).due(self.clock.now());
         for event in folded {
-            // A failure shows in the log's health, which is watched above.
-            let _ = self.log.append(event).await;
+            self.log.note(event).await;
         }
     }
 }

@@ -208,9 +208,7 @@ impl Keeper {
 
     async fn append(&self, event: Event) {
         let event = event.sealed("site", self.wiring.site.name.as_str());
-        if let Err(error) = self.wiring.desk.log().append(event).await {
-            tracing::error!(%error, "a source's event could not be traced");
-        }
+        self.wiring.desk.log().note(event).await;
     }
 
     async fn tell(&mut self, report: Report) {

@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -22,8 +23,14 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 const QUEUE: usize = 1024;
 /// Entries made durable by one sync.
 const GROUP: usize = 256;
+/// Events kept in memory while none can be written.
+const KEPT: usize = 4096;
 /// An entry's public line: bundles count its length in 16 bits.
 const MAX_ENTRY: usize = 65_535;
+
+/// RFC 3339, UTC, milliseconds.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// Whether entries can be made durable.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +62,8 @@ struct Job {
 pub struct Log {
     jobs: mpsc::Sender<Job>,
     health: Arc<watch::Sender<Health>>,
+    /// What happened and could not be written: kept in order, up to [`KEPT`], under its own lock.
+    kept: Arc<Mutex<Vec<Event>>>,
     clock: Clock,
     path: PathBuf,
 }
@@ -75,7 +84,7 @@ impl Log {
         let seen = Arc::clone(&health);
         let thread = std::thread::Builder::new().name("trace".to_owned());
         thread.spawn(move || writer.run(queue, &seen)).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { jobs, health, clock, path })
+        Ok(Self { jobs, health, kept: Arc::default(), clock, path })
     }
 
     /// Makes an event an entry, and answers once it is durable.
@@ -90,6 +99,29 @@ impl Log {
             self.health.send_modify(|health| health.fail(TraceError::Slow.to_string()));
             Err(TraceError::Slow)
         })
+    }
+
+    /// Appends what gives no right and has happened anyhow: a failure keeps it, with its time, for
+    /// [`Log::write_kept`], and shows in the log's health.
+    pub async fn note(&self, event: Event) {
+        let happened = self.clock.wall().format(TIME).unwrap_or_default();
+        if let Err(error) = self.append(event.clone()).await {
+            tracing::error!(%error, "an entry waits to be written");
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() < KEPT {
+                kept.push(event.public("happened", happened));
+            }
+        }
+    }
+
+    /// Writes what was kept; an error means that the rest is still kept.
+    pub async fn write_kept(&self) -> Result<(), TraceError> {
+        let first = || self.kept.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+        while let Some(event) = first() {
+            self.append(event).await?;
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(0);
+        }
+        Ok(())
     }
 
     /// Tells at once when entries can no longer be made durable, and when they can again.
@@ -217,8 +249,7 @@ impl Writer {
     fn entry(&self, seq: u64, event: Event) -> Result<(Vec<u8>, Vec<u8>), String> {
         let (mut public, sealed): (Map<String, Value>, _) = event.into_parts();
         let (secret, binding) = seal(seq, sealed)?;
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-        let time = self.clock.wall().format(format).map_err(|error| error.to_string())?;
+        let time = self.clock.wall().format(TIME).map_err(|error| error.to_string())?;
         public.insert("node".to_owned(), self.node.clone().into());
         public.insert("seq".to_owned(), seq.into());
         public.insert("time".to_owned(), time.into());

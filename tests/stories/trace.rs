@@ -96,6 +96,9 @@ async fn r44_when_the_trace_cannot_be_written_pictures_end_and_none_starts() {
     house.clock.advance(Duration::from_secs(3));
     house.entry(|entry| entry.kind() == "log.gap").await;
     house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "no_trace").await;
+    let ended = house.entry(|entry| entry.kind() == "view.ended").await;
+    assert_eq!(ended.text("cause"), "no_trace");
+    assert!(ended.text("happened") < ended.text("time"), "its end is written late, with its own time");
     house.show("a").await;
     assert!(Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.is_ok());
     house.close().await;
