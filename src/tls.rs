@@ -9,6 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
     SupportedProtocolVersion, version,
@@ -25,6 +26,8 @@ pub enum TlsError {
     Empty { path: PathBuf },
     #[error("the certificate and key do not serve: {0}")]
     Rustls(#[from] rustls::Error),
+    #[error("workstations cannot be verified: {0}")]
+    Workstations(#[from] VerifierBuilderError),
     #[error("a certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),
 }
@@ -63,15 +66,37 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate.as_ref()).into()
 }
 
-/// What viewers meet.
-pub fn for_viewers(certificate: &Path, key: &Path, tls12: bool, clock: &Clock) -> Result<Arc<ServerConfig>, TlsError> {
+/// What viewers meet. With `workstations`, they must show a certificate that one of the CAs in this file signed.
+pub fn for_viewers(
+    certificate: &Path,
+    key: &Path,
+    workstations: Option<&Path>,
+    tls12: bool,
+    clock: &Clock,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(certificate)?;
     let key =
         PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::File { path: key.to_owned(), reason: error.to_string() })?;
-    let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()));
-    let mut config = builder.with_protocol_versions(versions(tls12))?.with_no_client_auth().with_single_cert(chain, key)?;
+    let builder =
+        ServerConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
+    let builder = match workstations {
+        None => builder.with_no_client_auth(),
+        Some(ca) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider());
+            builder.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.require_ems = true;
     Ok(Arc::new(config))
+}
+
+fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
 }
 
 /// How we meet a site.
@@ -79,13 +104,7 @@ pub fn for_site(trust: &Trust, tls12: bool, clock: &Clock) -> Result<Arc<ClientC
     let builder =
         ClientConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
     let mut config = match trust {
-        Trust::Ca(path) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(path)? {
-                roots.add(certificate)?;
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
-        }
+        Trust::Ca(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
         Trust::Pinned(pin) => {
             let pinned = Pinned { pin: *pin, provider: provider() };
             builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned)).with_no_client_auth()

@@ -9,6 +9,7 @@ CREATE TABLE accounts (
 
 CREATE TABLE tickets (
     hash    BLOB PRIMARY KEY,         -- SHA-256 of the secret
+    certificate BLOB,                 -- SHA-256 of the only workstation's certificate
     account TEXT NOT NULL REFERENCES accounts (id),
     site    TEXT NOT NULL,
     expires INTEGER NOT NULL,

@@ -22,7 +22,13 @@ pub(super) async fn run(config: &Config, clock: &Clock, json: bool) -> Result<Ex
         }
     };
     say("settings", true, format!("node {:?}, {} site(s)", config.node, config.sites.len()));
-    match tls::for_viewers(&config.viewers.certificate, &config.viewers.key, config.viewers.tls12, clock) {
+    match tls::for_viewers(
+        &config.viewers.certificate,
+        &config.viewers.key,
+        config.viewers.workstations.as_deref(),
+        config.viewers.tls12,
+        clock,
+    ) {
         Ok(_) => say("viewers' certificate", true, config.viewers.certificate.display().to_string()),
         Err(error) => say("viewers' certificate", false, error.to_string()),
     }

@@ -103,7 +103,7 @@ fn introduce(node: &Node, folder: &Path) {
 async fn tickets(shared: &Shared, site: &SiteName) -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
-        let act = Act::IssueTicket { login: "auditor".to_owned(), site: site.clone(), short: false };
+        let act = Act::IssueTicket { login: "auditor".to_owned(), site: site.clone(), short: false, certificate: None };
         match shared.perform(act).await {
             Outcome::Ticket { login, secret, .. } => {
                 println!("     user name   {login}\n     password    {secret}\n");

@@ -1,9 +1,10 @@
 //! Orders to the node: by its control socket, or on its store when it does not run and need not.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use super::serve::lock;
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::id::SiteName;
 use crate::node::act::{Act, Outcome, perform_on_desk};
 use crate::node::{control, open_desk};
+use crate::tls::{certificates, fingerprint};
 
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
@@ -88,18 +90,13 @@ pub(super) async fn site(config: &Config, command: SiteCommand, clock: &Clock, o
     order(config, &act, clock, out).await
 }
 
-pub(super) async fn ticket(
-    config: &Config,
-    login: String,
-    site: SiteName,
-    short: bool,
-    clock: &Clock,
-    out: Output,
-) -> Result<ExitCode> {
-    order(config, &Act::IssueTicket { login, site, short }, clock, out).await
+/// What binds a ticket to the workstation of a certificate file.
+pub(super) fn fingerprint_of(file: &Path) -> Result<[u8; 32]> {
+    let chain = certificates(file)?;
+    chain.first().map(fingerprint).with_context(|| format!("{} holds no certificate", file.display()))
 }
 
-async fn order(config: &Config, act: &Act, clock: &Clock, out: Output) -> Result<ExitCode> {
+pub(super) async fn order(config: &Config, act: &Act, clock: &Clock, out: Output) -> Result<ExitCode> {
     if let Some(outcome) = control::order(&config.data, act, clock).await? {
         return print(&outcome, out);
     }

@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::id::SiteName;
+use crate::node::act::Act;
 
 /// See a remote screen, and do nothing else.
 #[derive(Parser)]
@@ -68,6 +69,9 @@ enum Command {
         /// Also give its form of eight letters, for viewers that know VncAuth only (`viewers.local`)
         #[arg(long)]
         short: bool,
+        /// Bind it to the workstation with this certificate (PEM)
+        #[arg(long)]
+        certificate: Option<PathBuf>,
     },
     /// What happened
     #[command(subcommand)]
@@ -102,7 +106,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Check => runtime.block_on(check::run(&config()?, &clock, json)),
         Command::Account(command) => runtime.block_on(manage::account(&config()?, command, &clock, out)),
         Command::Site(command) => runtime.block_on(manage::site(&config()?, command, &clock, out)),
-        Command::Ticket { login, site, short } => runtime.block_on(manage::ticket(&config()?, login, site, short, &clock, out)),
+        Command::Ticket { login, site, short, certificate } => {
+            let certificate = certificate.map(|file| manage::fingerprint_of(&file)).transpose()?;
+            let act = Act::IssueTicket { login, site, short, certificate };
+            runtime.block_on(manage::order(&config()?, &act, &clock, out))
+        }
         Command::Trace(command) => runtime.block_on(tail::run(&config()?, &command, &clock, json)),
     }
 }

@@ -41,6 +41,10 @@ pub struct Viewers {
     pub listen: SocketAddr,
     /// TLS first, RFB inside: for viewers behind a tunnel.
     pub tls_first: Option<SocketAddr>,
+    /// The CA of the workstations' certificates: at the TLS-first door each must show one.
+    pub workstations: Option<PathBuf>,
+    /// Whether short tickets are taken at the TLS-first door, each from its own workstation.
+    pub tls_first_vnc_auth: bool,
     /// Without TLS, loopback only, short tickets by VncAuth.
     pub local: Option<SocketAddr>,
     pub certificate: PathBuf,
@@ -133,9 +137,16 @@ fn loopback(listen: toml::Spanned<SocketAddr>, key: &str) -> Result<SocketAddr, 
 }
 
 fn checked_viewers(viewers: written::Viewers, folder: &Path) -> Result<Viewers, At> {
+    let vnc_auth = viewers.tls_first_vnc_auth;
+    if let Some(wanted) = vnc_auth.as_ref().filter(|wanted| *wanted.as_ref() && viewers.workstations.is_none()) {
+        let problem = "eight letters are taken only from a workstation with a certificate; add `workstations = \"ca.pem\"`";
+        return Err(At::new(wanted.span(), "viewers.tls_first_vnc_auth", problem));
+    }
     Ok(Viewers {
         listen: viewers.listen,
         tls_first: viewers.tls_first,
+        workstations: viewers.workstations.map(|ca| folder.join(ca)),
+        tls_first_vnc_auth: vnc_auth.is_some_and(toml::Spanned::into_inner),
         local: viewers.local.map(|listen| loopback(listen, "viewers.local")).transpose()?,
         certificate: folder.join(viewers.certificate),
         key: folder.join(viewers.key),

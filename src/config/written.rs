@@ -46,6 +46,9 @@ pub(super) struct Node {
 pub(super) struct Viewers {
     pub listen: SocketAddr,
     pub tls_first: Option<SocketAddr>,
+    pub workstations: Option<PathBuf>,
+    #[serde(default)]
+    pub tls_first_vnc_auth: Option<Spanned<bool>>,
     pub local: Option<Spanned<SocketAddr>>,
     pub certificate: PathBuf,
     pub key: PathBuf,

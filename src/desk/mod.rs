@@ -18,7 +18,7 @@ use crate::id::{AccountId, ActId, ConnectionId, SiteName};
 use crate::store::{AccountRow, Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, tail};
 use ticket::ShortTickets;
-pub use ticket::{Presented, Ticket};
+pub use ticket::{Form, Presented, Ticket};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -181,14 +181,20 @@ impl Desk {
     }
 
     /// A one-time right to ask for the picture of a site, for 60 seconds.
-    pub async fn issue_ticket(&self, login: &str, site: &SiteName, short: bool) -> Result<Ticket, DeskError> {
+    pub async fn issue_ticket(
+        &self,
+        login: &str,
+        site: &SiteName,
+        short: bool,
+        certificate: Option<[u8; 32]>,
+    ) -> Result<Ticket, DeskError> {
         let unknown = || DeskError::NoAccount(login.to_owned());
         let name = Login::try_from(login.to_owned()).map_err(|_| unknown())?;
         let account = self.store.account(&name).await?.ok_or_else(unknown)?;
-        let ticket = Ticket::new(self.clock.wall(), short);
+        let ticket = Ticket::new(self.clock.wall(), short, certificate);
         let mut work = self.store.begin().await?;
-        work.add_ticket(&ticket.hash(), &account.id, site, ticket.expires).await?;
-        let event = Event::new("ticket.issued").outcome("ok").public("short", short);
+        work.add_ticket(&ticket.hash(), ticket.certificate, &account.id, site, ticket.expires).await?;
+        let event = Event::new("ticket.issued").outcome("ok").public("short", short).public("bound", certificate.is_some());
         let event = event.sealed("account", account.id.as_str()).sealed("login", login).sealed("site", site.as_str());
         self.record(work, event).await?;
         self.short.add(&ticket);
@@ -211,7 +217,8 @@ impl Desk {
             Some(ticket) => self.store.standing(&ticket.site).await?.or(Some(Standing::Stopped)),
             None => None,
         };
-        let verdict = admit(&Request { login: presented.login() }, Facts { ticket, standing }, now);
+        let request = Request { login: presented.login(), certificate: presented.certificate };
+        let verdict = admit(&request, Facts { ticket, standing }, now);
         let event = match &verdict {
             Ok(admission) => Event::new("auth.succeeded")
                 .outcome("ok")

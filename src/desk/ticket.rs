@@ -24,14 +24,17 @@ pub struct Ticket {
     pub secret: Zeroizing<String>,
     /// The form of eight letters, if it was asked for.
     pub short: Option<Zeroizing<String>>,
+    /// The only workstation that may use it, by the SHA-256 of its certificate.
+    pub certificate: Option<[u8; 32]>,
     pub expires: OffsetDateTime,
 }
 
 impl Ticket {
-    pub(super) fn new(now: OffsetDateTime, short: bool) -> Self {
+    pub(super) fn new(now: OffsetDateTime, short: bool, certificate: Option<[u8; 32]>) -> Self {
         Self {
             secret: letters(&random::<26>()),
             short: short.then(|| letters(&random::<8>())),
+            certificate,
             expires: now + Duration::seconds(TICKET_SECONDS),
         }
     }
@@ -52,7 +55,14 @@ fn hash(secret: &str) -> Vec<u8> {
 
 /// What a viewer shows.
 #[derive(Debug, Clone)]
-pub enum Presented {
+pub struct Presented {
+    pub form: Form,
+    /// SHA-256 of the certificate that the workstation proved to hold.
+    pub certificate: Option<[u8; 32]>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Form {
     Plain { login: String, secret: Zeroizing<String> },
     Short { challenge: [u8; 16], response: [u8; 16] },
 }
@@ -60,16 +70,16 @@ pub enum Presented {
 impl Presented {
     /// The login that was typed: one that cannot be a login matches no ticket.
     pub(super) fn login(&self) -> Option<Login> {
-        match self {
-            Self::Plain { login, .. } => Some(Login::try_from(login.clone()).unwrap_or_else(|_| nobody())),
-            Self::Short { .. } => None,
+        match &self.form {
+            Form::Plain { login, .. } => Some(Login::try_from(login.clone()).unwrap_or_else(|_| nobody())),
+            Form::Short { .. } => None,
         }
     }
 
     pub(super) fn typed_login(&self) -> String {
-        match self {
-            Self::Plain { login, .. } => login.chars().take(64).collect(),
-            Self::Short { .. } => String::new(),
+        match &self.form {
+            Form::Plain { login, .. } => login.chars().take(64).collect(),
+            Form::Short { .. } => String::new(),
         }
     }
 }
@@ -86,6 +96,7 @@ pub(super) struct ShortTickets(Mutex<Vec<Short>>);
 struct Short {
     secret: Zeroizing<String>,
     hash: Vec<u8>,
+    certificate: Option<[u8; 32]>,
     expires: OffsetDateTime,
 }
 
@@ -96,18 +107,21 @@ impl ShortTickets {
         if alive.len() >= MAX_SHORT {
             alive.remove(0);
         }
-        alive.push(Short { secret: short.clone(), hash: ticket.hash(), expires: ticket.expires });
+        let certificate = ticket.certificate;
+        alive.push(Short { secret: short.clone(), hash: ticket.hash(), certificate, expires: ticket.expires });
     }
 
     /// The hash of the ticket that was shown, if it can be one.
     pub(super) fn hash_of(&self, presented: &Presented, now: OffsetDateTime) -> Option<Vec<u8>> {
-        match presented {
-            Presented::Plain { secret, .. } => Some(hash(secret)),
-            Presented::Short { challenge, response } => {
+        match &presented.form {
+            Form::Plain { secret, .. } => Some(hash(secret)),
+            Form::Short { challenge, response } => {
                 let mut alive = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 alive.retain(|short| short.expires >= now);
-                let matches = |short: &Short| bool::from(vnc_auth_response(short.secret.as_bytes(), challenge).ct_eq(response));
-                let place = alive.iter().position(matches)?;
+                // Eight letters are few: they are compared with the tickets of this very workstation only.
+                let own = |short: &Short| short.certificate == presented.certificate;
+                let matches = |short: &Short| vnc_auth_response(short.secret.as_bytes(), challenge).ct_eq(response).into();
+                let place = alive.iter().position(|short| own(short) && matches(short))?;
                 Some(alive.remove(place).hash)
             }
         }

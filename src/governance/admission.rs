@@ -13,6 +13,8 @@ pub const TICKET_SECONDS: i64 = 60;
 pub struct Request {
     /// The login that was typed, if the way in has one.
     pub login: Option<Login>,
+    /// The workstation's certificate (SHA-256), if it showed one.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// The ticket as its row said when it was consumed.
@@ -22,6 +24,8 @@ pub struct TicketFacts {
     pub login: Login,
     pub name: String,
     pub enabled: bool,
+    /// The only workstation that may use the ticket.
+    pub certificate: Option<[u8; 32]>,
     pub site: SiteName,
     pub expires: OffsetDateTime,
 }
@@ -69,6 +73,7 @@ pub enum Refusal {
     TicketUnknown,
     TicketExpired,
     TicketOfAnother,
+    OtherWorkstation,
     AccountDisabled,
     SiteUnknown,
     SiteNotShown,
@@ -84,6 +89,7 @@ impl Refusal {
             Self::TicketUnknown => "ticket_unknown",
             Self::TicketExpired => "ticket_expired",
             Self::TicketOfAnother => "ticket_of_another",
+            Self::OtherWorkstation => "other_workstation",
             Self::AccountDisabled => "account_disabled",
             Self::SiteUnknown => "site_unknown",
             Self::SiteNotShown => "site_not_shown",
@@ -100,6 +106,9 @@ impl Refusal {
             }
             Self::TicketExpired => {
                 "Ticket expiré (60 s) : demandez-en un nouveau. / The ticket has expired (60 s): ask for a new one."
+            }
+            Self::OtherWorkstation => {
+                "Ce ticket est celui d'un autre poste : prenez-en un ici. / This ticket is for another workstation: take one here."
             }
             Self::AccountDisabled => "Compte désactivé : voyez votre administrateur. / Account disabled: see your administrator.",
             Self::SiteUnknown => {
@@ -124,6 +133,9 @@ pub fn admit(request: &Request, facts: Facts, now: OffsetDateTime) -> Result<Adm
     }
     if request.login.as_ref().is_some_and(|login| *login != ticket.login) {
         return Err(Refusal::TicketOfAnother);
+    }
+    if ticket.certificate.is_some() && ticket.certificate != request.certificate {
+        return Err(Refusal::OtherWorkstation);
     }
     if !ticket.enabled {
         return Err(Refusal::AccountDisabled);

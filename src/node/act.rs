@@ -21,7 +21,7 @@ pub enum Act {
     Stop { site: SiteName },
     ConfirmMasks { site: SiteName, width: u16, height: u16 },
     ListSites,
-    IssueTicket { login: String, site: SiteName, short: bool },
+    IssueTicket { login: String, site: SiteName, short: bool, certificate: Option<[u8; 32]> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,9 +106,9 @@ impl Shared {
                 Ok(done(format!("the masks of {site} are confirmed for {width}×{height}")))
             }
             Act::ListSites => Ok(self.list_sites()),
-            Act::IssueTicket { login, site, short } => {
+            Act::IssueTicket { login, site, short, certificate } => {
                 self.site(&site)?;
-                let ticket = self.desk.issue_ticket(&login, &site, short).await?;
+                let ticket = self.desk.issue_ticket(&login, &site, short, certificate).await?;
                 let expires = ticket.expires.format(&Rfc3339)?;
                 let short = ticket.short.as_ref().map(|short| short.to_string());
                 Ok(Outcome::Ticket { login, secret: ticket.secret.to_string(), short, expires })

@@ -188,22 +188,25 @@ async fn listen(
     let clock = &shared.clock;
     let in_band = Listener {
         entrance: Entrance::InBand,
-        tls: tls::for_viewers(&viewers.certificate, &viewers.key, viewers.tls12, clock)?,
+        tls: tls::for_viewers(&viewers.certificate, &viewers.key, None, viewers.tls12, clock)?,
         gate: Arc::clone(shared),
         limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
         pixels: pixels.handle().clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
     };
+    let workstations = viewers.workstations.as_deref();
+    let behind_tunnels = tls::for_viewers(&viewers.certificate, &viewers.key, workstations, viewers.tls12, clock)?;
     let mut open = async |address: SocketAddr, entrance| -> Result<SocketAddr> {
         let socket = bind(address).await?;
         let bound = socket.local_addr()?;
-        tasks.spawn(Listener { entrance, ..in_band.clone() }.run(socket));
+        let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { &behind_tunnels } else { &in_band.tls };
+        tasks.spawn(Listener { entrance, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
         Ok(bound)
     };
     let bound = open(viewers.listen, Entrance::InBand).await?;
     let tls_first = match viewers.tls_first {
-        Some(address) => Some(open(address, Entrance::TlsFirst).await?),
+        Some(address) => Some(open(address, Entrance::TlsFirst { vnc_auth: viewers.tls_first_vnc_auth }).await?),
         None => None,
     };
     let local = match viewers.local {

@@ -165,21 +165,25 @@ impl Work<'_> {
     pub async fn add_ticket(
         &mut self,
         hash: &[u8],
+        certificate: Option<[u8; 32]>,
         account: &AccountId,
         site: &SiteName,
         expires: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let old = sqlx::query("DELETE FROM tickets WHERE expires < $1").bind(expires.unix_timestamp() - 3600);
         old.execute(&mut *self.0).await?;
-        let row = sqlx::query("INSERT INTO tickets (hash, account, site, expires, used) VALUES ($1, $2, $3, $4, 0)");
+        let row =
+            sqlx::query("INSERT INTO tickets (hash, account, site, expires, certificate, used) VALUES ($1, $2, $3, $4, $5, 0)");
         let row = row.bind(hash).bind(account.as_str()).bind(site.as_str()).bind(expires.unix_timestamp());
+        let row = row.bind(certificate.map(|fingerprint| fingerprint.to_vec()));
         row.execute(&mut *self.0).await?;
         Ok(())
     }
 
     /// Consumes a ticket: whoever comes second finds none.
     pub async fn take_ticket(&mut self, hash: &[u8]) -> Result<Option<TicketFacts>, StoreError> {
-        let ticket = sqlx::query("UPDATE tickets SET used = 1 WHERE hash = $1 AND used = 0 RETURNING account, site, expires");
+        let ticket =
+            sqlx::query("UPDATE tickets SET used = 1 WHERE hash = $1 AND used = 0 RETURNING account, site, expires, certificate");
         let Some(ticket) = ticket.bind(hash).fetch_optional(&mut *self.0).await? else { return Ok(None) };
         let account = sqlx::query("SELECT id, login, name, enabled FROM accounts WHERE id = $1").bind(ticket.get::<String, _>(0));
         let account = account_row(&account.fetch_one(&mut *self.0).await?)?;
@@ -188,6 +192,10 @@ impl Work<'_> {
             login: account.login,
             name: account.name,
             enabled: account.enabled,
+            certificate: ticket
+                .get::<Option<Vec<u8>>, _>(3)
+                .map(|bytes| bytes.try_into().map_err(|_| StoreError::Row("certificate")))
+                .transpose()?,
             site: SiteName::new(&ticket.get::<String, _>(1)).map_err(|_| StoreError::Row("site name"))?,
             expires: OffsetDateTime::from_unix_timestamp(ticket.get(2)).map_err(|_| StoreError::Row("time"))?,
         }))

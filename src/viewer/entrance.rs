@@ -1,21 +1,23 @@
 //! From a socket to a seat: the handshake, TLS where it belongs, and the gate's verdict.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{Gate, Peer, Seat, TlsFacts};
+use super::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
 use crate::clock::{Clock, Elapsed};
-use crate::desk::Presented;
+use crate::desk::{Form, Presented};
 use crate::governance::Refusal;
 use crate::id::{ConnectionId, random};
 use crate::rfb::Buffer;
 use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
+use crate::tls::fingerprint;
 
 /// Everything before the login must be done in this time, however slowly it drips.
 const PROTOCOL: Duration = Duration::from_secs(10);
@@ -71,11 +73,17 @@ pub(super) struct Door<'a, G> {
     pub peer: Peer,
     pub tls: &'a Arc<ServerConfig>,
     pub clock: &'a Clock,
+    /// A place among the handshakes, given back when a person's login begins.
+    pub permit: Mutex<Option<OwnedSemaphorePermit>>,
+    pub logins: &'a Arc<Semaphore>,
 }
+
+/// SHA-256 of a workstation's certificate, if it showed one.
+type Certificate = Option<[u8; 32]>;
 
 impl<G: Gate> Door<'_, G> {
     /// TLS on a raw socket.
-    pub async fn secure(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Turned> {
+    pub async fn secure(&self, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, Certificate), Turned> {
         let accept = TlsAcceptor::from(Arc::clone(self.tls)).accept(tcp);
         let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|error| {
             tracing::debug!(%error, "TLS failed with a viewer");
@@ -86,8 +94,9 @@ impl<G: Gate> Door<'_, G> {
             version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
             suite: connection.negotiated_cipher_suite().map(|s| format!("{:?}", s.suite())).unwrap_or_default(),
         };
+        let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(fingerprint);
         self.gate.tls(self.connection, facts).await;
-        Ok(stream)
+        Ok((stream, certificate))
     }
 
     /// RFB first, TLS inside it (VeNCrypt X509Plain).
@@ -98,14 +107,19 @@ impl<G: Gate> Door<'_, G> {
             Pause::StartTls if buffer.is_empty() => {}
             _ => return Err(Turned("dn.tls_injection")),
         }
-        let stream = self.secure(tcp).await?;
+        let (stream, certificate) = self.secure(tcp).await?;
         handshake.tls_started();
-        self.login(stream, handshake, Buffer::default()).await
+        self.login(stream, handshake, certificate).await
     }
 
     /// Everything on one stream: inside TLS that came first, or in clear on loopback.
-    pub async fn plain<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, offer: Offer) -> Result<Entered<S>, Turned> {
-        self.login(stream, ServerHandshake::new(offer, random()), Buffer::default()).await
+    pub async fn plain<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        offer: Offer,
+        certificate: Certificate,
+    ) -> Result<Entered<S>, Turned> {
+        self.login(stream, ServerHandshake::new(offer, random()), certificate).await
     }
 
     /// From the credentials to ServerInit's door.
@@ -113,33 +127,52 @@ impl<G: Gate> Door<'_, G> {
         &self,
         mut stream: S,
         mut handshake: ServerHandshake,
-        mut buffer: Buffer,
+        certificate: Certificate,
     ) -> Result<Entered<S>, Turned> {
+        let _place = Arc::clone(self.logins).try_acquire_owned().map_err(|_| Turned("dn.busy"))?;
+        drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut buffer = Buffer::default();
         let Pause::Decide(credentials) = self.until(&mut stream, &mut handshake, &mut buffer, LOGIN).await? else {
             return Err(Turned("dn.handshake"));
         };
-        let shown = match credentials {
-            Credentials::Plain { user, password } => Some(Presented::Plain { login: user, secret: password }),
-            Credentials::VncAuth { challenge, response } => Some(Presented::Short { challenge, response }),
+        let form = match credentials {
+            Credentials::Plain { user, password } => Some(Form::Plain { login: user, secret: password }),
+            Credentials::VncAuth { challenge, response } => Some(Form::Short { challenge, response }),
             // No listener offers None: whoever looks has a ticket.
             Credentials::Nothing => None,
         };
-        let verdict = match shown {
-            Some(shown) => self.gate.admit(self.connection, self.peer, shown).await,
+        let verdict = match form {
+            Some(form) => self.gate.admit(self.connection, self.peer, Presented { form, certificate }).await,
             None => Err(Refusal::TicketUnknown),
         };
-        let seat = match verdict {
-            Ok(seat) => seat,
+        match verdict {
+            Ok(seat) => match self.greet(&mut stream, &mut handshake, &mut buffer).await {
+                Ok(()) => Ok(Entered { stream, buffer, seat }),
+                Err(Turned(_)) => {
+                    // The session was recorded: so is its end, though it showed nothing.
+                    self.gate.ended(seat.admission.session(), Tally::empty(Ending::Lost)).await;
+                    Err(Turned(""))
+                }
+            },
             Err(refusal) => {
                 self.send(&mut stream, &handshake.refuse(refusal.words())).await?;
                 let _ = self.clock.within(self.clock.now() + PROTOCOL, stream.shutdown()).await;
                 // The gate has traced the refusal.
-                return Err(Turned(""));
+                Err(Turned(""))
             }
-        };
-        self.send(&mut stream, &handshake.accept()).await?;
-        match self.until(&mut stream, &mut handshake, &mut buffer, PROTOCOL).await? {
-            Pause::Ready => Ok(Entered { stream, buffer, seat }),
+        }
+    }
+
+    /// Tells the viewer that it is let in, and waits for its ClientInit.
+    async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        handshake: &mut ServerHandshake,
+        buffer: &mut Buffer,
+    ) -> Result<(), Turned> {
+        self.send(stream, &handshake.accept()).await?;
+        match self.until(stream, handshake, buffer, PROTOCOL).await? {
+            Pause::Ready => Ok(()),
             _ => Err(Turned("dn.handshake")),
         }
     }

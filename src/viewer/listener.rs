@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use governor::middleware::NoOpMiddleware;
@@ -34,7 +34,7 @@ pub enum Entrance {
     /// TLS inside RFB.
     InBand,
     /// TLS before RFB.
-    TlsFirst,
+    TlsFirst { vnc_auth: bool },
     /// No TLS: loopback only.
     Local,
 }
@@ -43,7 +43,7 @@ impl Entrance {
     pub fn name(self) -> &'static str {
         match self {
             Self::InBand => "in_band",
-            Self::TlsFirst => "tls_first",
+            Self::TlsFirst { .. } => "tls_first",
             Self::Local => "local",
         }
     }
@@ -54,6 +54,8 @@ pub struct Limits {
     per_address: RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, Clock, NoOpMiddleware<Instant>>,
     in_all: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Instant>>,
     handshakes: Arc<Semaphore>,
+    /// People typing a ticket, at a time: they take longer than a protocol does.
+    logins: Arc<Semaphore>,
 }
 
 impl Limits {
@@ -65,6 +67,7 @@ impl Limits {
             per_address: RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone()),
             in_all: RateLimiter::direct_with_clock(in_all, clock.clone()),
             handshakes: Arc::new(Semaphore::new(handshakes)),
+            logins: Arc::new(Semaphore::new(handshakes.saturating_mul(8))),
         }
     }
 }
@@ -158,25 +161,32 @@ impl<G: Gate> Listener<G> {
         tcp.set_nodelay(true)?;
         socket2::SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER)?;
         let cut = Cut::of(&tcp)?;
-        let door = Door { gate: &self.gate, connection, peer, tls: &self.tls, clock: &self.clock };
+        let door = Door {
+            gate: &self.gate,
+            connection,
+            peer,
+            tls: &self.tls,
+            clock: &self.clock,
+            permit: Mutex::new(Some(permit)),
+            logins: &self.limits.logins,
+        };
         match self.entrance {
-            Entrance::InBand => self.seated(door.in_band(tcp).await?, cut, permit).await,
-            Entrance::TlsFirst => {
-                let tls = door.secure(tcp).await?;
-                let entered = door.plain(tls, Offer::InsideTls { vnc_auth: false }).await?;
-                self.seated(entered, cut, permit).await;
+            Entrance::InBand => self.seated(door.in_band(tcp).await?, cut).await,
+            Entrance::TlsFirst { vnc_auth } => {
+                let (tls, certificate) = door.secure(tcp).await?;
+                let entered = door.plain(tls, Offer::InsideTls { vnc_auth }, certificate).await?;
+                self.seated(entered, cut).await;
             }
-            Entrance::Local => self.seated(door.plain(tcp, Offer::VncAuth).await?, cut, permit).await,
+            Entrance::Local => self.seated(door.plain(tcp, Offer::VncAuth, None).await?, cut).await,
         }
         Ok(())
     }
 
     /// The session runs on the pixels' runtime; its end is watched from here.
-    async fn seated<S>(&self, entered: Entered<S>, cut: Cut, permit: tokio::sync::OwnedSemaphorePermit)
+    async fn seated<S>(&self, entered: Entered<S>, cut: Cut)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        drop(permit);
         let Entered { mut stream, buffer, seat } = entered;
         let identity = Identity {
             who: seat.admission.name().to_owned(),

@@ -77,7 +77,7 @@ impl House {
 
     /// A ticket for "claire": the long form and the short one.
     pub async fn tickets(&self, site: &str) -> (String, String) {
-        match self.order(Act::IssueTicket { login: "claire".into(), site: name(site), short: true }).await {
+        match self.order(Act::IssueTicket { login: "claire".into(), site: name(site), short: true, certificate: None }).await {
             Outcome::Ticket { secret, short, .. } => (secret, short.unwrap()),
             other => panic!("{other:?}"),
         }

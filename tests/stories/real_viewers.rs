@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::geometry::{Pixel, Rect, Size};
+use lucarne::node::act::{Act, Outcome};
 use lucarne::picture::Picture;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
@@ -51,14 +52,14 @@ enum Way {
 }
 
 /// A tunnel from a port of this machine to the node's TLS-first door, its certificate checked.
-fn stunnel(house: &House, dir: &Path) -> (Program, u16) {
+fn stunnel(house: &House, dir: &Path, more: &str) -> (Program, u16) {
     let port = free_port();
     let settings = format!(
-        "foreground = yes\npid =\nclient = yes\n[vnc]\naccept = 127.0.0.1:{port}\nconnect = {}\nCAfile = {}\nverifyChain = yes\ncheckHost = localhost\nsni = localhost\n",
+        "foreground = yes\npid =\nclient = yes\n[vnc]\naccept = 127.0.0.1:{port}\nconnect = {}\nCAfile = {}\nverifyChain = yes\ncheckHost = localhost\nsni = localhost\n{more}",
         house.node().addresses.tls_first.unwrap(),
         house.dir.path().join("ca.pem").display()
     );
-    let file = dir.join("stunnel.conf");
+    let file = dir.join(format!("stunnel-{port}.conf"));
     std::fs::write(&file, settings).unwrap();
     (Program::start(Command::new("stunnel4").arg(&file), &dir.join("stunnel.log")), port)
 }
@@ -83,7 +84,7 @@ async fn tigervnc_looks(way: Way, options: &[&str]) -> Desk {
     let (security, port) = match way {
         Way::InBand => ("X509Plain", house.node().addresses.viewers.port()),
         Way::Tunnel => {
-            let (tunnel, port) = stunnel(&house, dir.path());
+            let (tunnel, port) = stunnel(&house, dir.path(), "");
             windows.push(tunnel);
             while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 clock.sleep(Duration::from_millis(20)).await;
@@ -221,29 +222,22 @@ fn read_ppm(file: &Path) -> Picture {
     picture
 }
 
-/// An independent client in Rust: it knows VncAuth only, so it comes by loopback with the short ticket.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn vnc_rs_sees_the_marked_site_with_a_short_ticket_on_loopback() {
-    let (script, house) = scripted().await;
-    let (_, short) = house.tickets("a").await;
-    let tcp = tokio::net::TcpStream::connect(house.node().addresses.local.unwrap()).await.unwrap();
-    let client = VncConnector::new(tcp)
+/// An independent client in Rust that knows VncAuth only; `None` when it is not let in.
+async fn vnc_rs_looks(port: u16, short: String) -> Option<vnc::VncClient> {
+    let tcp = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let connector = VncConnector::new(tcp)
         .set_auth_method(async move { Ok(short) })
         .add_encoding(VncEncoding::Zrle)
         .add_encoding(VncEncoding::DesktopSizePseudo)
         .allow_shared(true)
-        .set_pixel_format(VncFormat::bgra())
-        .build()
-        .unwrap()
-        .try_start()
-        .await
-        .unwrap()
-        .finish()
-        .unwrap();
-    let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
+        .set_pixel_format(VncFormat::bgra());
+    connector.build().unwrap().try_start().await.ok()?.finish().ok()
+}
+
+async fn vnc_rs_sees(client: &vnc::VncClient, house: &House, expected: &Picture) {
     let mut picture = Picture::default();
     let deadline = house.clock.now() + Duration::from_secs(10);
-    while picture != expected {
+    while picture != *expected {
         assert!(house.clock.now() < deadline, "the picture did not come");
         while let Some(event) = client.poll_event().await.unwrap() {
             match event {
@@ -258,6 +252,70 @@ async fn vnc_rs_sees_the_marked_site_with_a_short_ticket_on_loopback() {
         client.input(X11Event::Refresh).await.unwrap();
         house.clock.sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vnc_rs_sees_the_marked_site_with_a_short_ticket_on_loopback() {
+    let (script, house) = scripted().await;
+    let (_, short) = house.tickets("a").await;
+    let client = vnc_rs_looks(house.node().addresses.local.unwrap().port(), short).await.unwrap();
+    vnc_rs_sees(&client, &house, &marked(&house, &script.last(), &PixelFormat::NATIVE)).await;
+    house.close().await;
+}
+
+/// A CA of workstations, and two workstations, in `dir`.
+fn workstations(dir: &Path) {
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(dir.join("workstations.pem"), ca.self_signed(&ca_key).unwrap().pem()).unwrap();
+    let issuer = rcgen::Issuer::from_params(&ca, &ca_key);
+    for name in ["poste1", "poste2"] {
+        let mut leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(dir.join(format!("{name}.pem")), leaf.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+        std::fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_tunnel_a_short_ticket_serves_its_own_workstation_only() {
+    let dir = tempfile::TempDir::new().unwrap();
+    workstations(dir.path());
+    let ca = dir.path().join("workstations.pem");
+    let script = Script::start(3, number::RAW).await;
+    let settings = format!("workstations = {ca:?}\ntls_first_vnc_auth = true");
+    let house = House::with(&settings, &demo_site("a", script.address)).await;
+    house.show("a").await;
+    let identity = |name: &str| format!("cert = {0}/{name}.pem\nkey = {0}/{name}.key\n", dir.path().display());
+    let (_tunnel1, port1) = stunnel(&house, dir.path(), &identity("poste1"));
+    let (_tunnel2, port2) = stunnel(&house, dir.path(), &identity("poste2"));
+    let (_bare, port0) = stunnel(&house, dir.path(), "");
+    for port in [port0, port1, port2] {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            house.clock.sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let certificate = lucarne::tls::certificates(&dir.path().join("poste1.pem")).unwrap();
+    let ticket = async || {
+        let certificate = Some(lucarne::tls::fingerprint(&certificate[0]));
+        let act = Act::IssueTicket { login: "claire".into(), site: super::house::name("a"), short: true, certificate };
+        match house.order(act).await {
+            Outcome::Ticket { secret, short, .. } => (secret, short.unwrap()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (secret, short) = ticket().await;
+    assert!(vnc_rs_looks(port2, short.clone()).await.is_none(), "another workstation");
+    assert!(vnc_rs_looks(port0, short.clone()).await.is_none(), "no certificate, no TLS");
+    assert!(vnc_rs_looks(house.node().addresses.local.unwrap().port(), short.clone()).await.is_none(), "the loopback door");
+    let client = vnc_rs_looks(port1, short).await.expect("its own workstation");
+    vnc_rs_sees(&client, &house, &marked(&house, &script.last(), &PixelFormat::NATIVE)).await;
+    assert!(super::eye::Eye::enter(&house, &secret, &[]).await.is_err(), "the same ticket, used");
+    let (secret, _) = ticket().await;
+    let refused = super::eye::Eye::enter(&house, &secret, &[]).await.err().unwrap();
+    assert!(refused.contains("for another workstation"), "{refused}");
     house.close().await;
 }
 
