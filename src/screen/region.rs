@@ -56,6 +56,17 @@ impl Region {
         self.grid.size()
     }
 
+    /// The smallest rectangle of whole tiles around `rect`, inside the screen.
+    pub fn align(&self, rect: Rect) -> Rect {
+        let size = self.grid.size();
+        let (x, y) = (rect.x / TILE * TILE, rect.y / TILE * TILE);
+        let side = |end: u32, start: u16, limit: u16| {
+            let end = end.next_multiple_of(TILE.into()).min(limit.into());
+            u16::try_from(end.saturating_sub(start.into())).unwrap_or(u16::MAX)
+        };
+        Rect::new(x, y, side(rect.right(), x, size.width), side(rect.bottom(), y, size.height))
+    }
+
     pub fn is_empty(&self) -> bool {
         !self.tiles.contains(&true)
     }

@@ -195,22 +195,33 @@ impl Link {
         (over, session.has_opened())
     }
 
+    /// Sends what the session has to say. True: we were told to stop meanwhile.
+    async fn flush(&mut self, wire: &mut Wire, session: &mut Session) -> Result<bool, LinkError> {
+        while let Some(bytes) = session.take_out() {
+            let deadline = self.clock.now() + STEP;
+            tokio::select! {
+                biased;
+                () = self.stop.raised() => return Ok(true),
+                sent = self.clock.within(deadline, wire.send(&bytes)) => {
+                    sent.map_err(|Elapsed| LinkError::Timeout("reading our requests"))??;
+                }
+            }
+        }
+        Ok(false)
+    }
+
     async fn converse(&mut self, wire: &mut Wire, buffer: &mut Buffer, session: &mut Session) -> Result<Over, LinkError> {
         loop {
             while session.work(buffer, &mut self.screen, self.clock.now())? {
                 // One slice of pixels done: others may want the core.
                 tokio::task::yield_now().await;
-                if self.stop.reason().is_some() {
+                if self.stop.reason().is_some() || self.flush(wire, session).await? {
                     return Ok(Over::Stopped);
                 }
             }
             session.tick(&mut self.screen, self.clock.now())?;
-            while let Some(bytes) = session.take_out() {
-                let deadline = self.clock.now() + STEP;
-                self.clock
-                    .within(deadline, wire.send(&bytes))
-                    .await
-                    .map_err(|Elapsed| LinkError::Timeout("reading our requests"))??;
+            if self.flush(wire, session).await? {
+                return Ok(Over::Stopped);
             }
             let now = self.clock.now();
             let rest = session.read_from().filter(|from| now < *from);

@@ -75,8 +75,9 @@ impl Log {
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let stem = format!("{node}-{}", clock.wall().year());
         let path = folder.join(format!("{stem}.jsonl"));
-        let public = Lines::open(&path).map_err(|error| failed(error.to_string()))?;
-        let sealed = Lines::open(&folder.join(format!("{stem}.sealed.jsonl"))).map_err(|error| failed(error.to_string()))?;
+        let public = Lines::open(&path, u64::MAX).map_err(|error| failed(error.to_string()))?;
+        let sealed =
+            Lines::open(&folder.join(format!("{stem}.sealed.jsonl")), public.count).map_err(|error| failed(error.to_string()))?;
         let reserve = Reserve::open(&folder.join("reserve")).map_err(|error| failed(error.to_string()))?;
         let health = Arc::new(watch::Sender::new(Health::default()));
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -144,7 +145,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(path: &Path) -> std::io::Result<Self> {
+    /// Keeps whole lines, and no more than `at_most`: a crash between the two files leaves a sealed part without its
+    /// entry.
+    fn open(path: &Path, at_most: u64) -> std::io::Result<Self> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
         let (mut length, mut count, mut at) = (0, 0, 0);
         let mut piece = vec![0; 64 << 10];
@@ -154,8 +157,10 @@ impl Lines {
                 break;
             }
             for (i, _) in piece.iter().take(n).enumerate().filter(|(_, byte)| **byte == b'\n') {
-                length = at + i as u64 + 1;
-                count += 1;
+                if count < at_most {
+                    length = at + i as u64 + 1;
+                    count += 1;
+                }
             }
             at += n as u64;
         }

@@ -96,7 +96,8 @@ impl View {
             self.seen = look.version;
         }
         self.turn_face(look.face);
-        let Some(wanted) = wanted else { return Due::Nothing };
+        // Whole tiles, so that striking off what was sent strikes off no more than that.
+        let Some(wanted) = wanted.map(|area| self.owed.align(area)) else { return Due::Nothing };
         let cut = |region: &Region| region.rects().iter().filter_map(|r| r.intersect(wanted)).collect::<Vec<_>>();
         let pixels = cut(&self.owed);
         if !pixels.is_empty() {

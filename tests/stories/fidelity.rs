@@ -1,11 +1,11 @@
 //! Once the site is still, a lossless viewer holds exactly `stamp(site's pixels)`, through each way in and out.
 
-use lucarne::geometry::Point;
+use lucarne::geometry::{Point, Rect};
 use lucarne::id::SessionId;
 use lucarne::mark::{Identity, Mark, stamp};
 use lucarne::picture::Picture;
 use lucarne::rfb::encoding::number;
-use lucarne::rfb::{PixelFormat, Reader};
+use lucarne::rfb::{PixelFormat, Reader, Request};
 use time::macros::datetime;
 
 use super::eye::{Eye, exact};
@@ -111,5 +111,27 @@ async fn a_viewer_behind_a_tunnel_comes_in_by_tls_first() {
     let mut eye = Eye::enter_as(&house, "claire", &ticket, PixelFormat::NATIVE, &exact(number::ZRLE), true).await.unwrap();
     let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
     assert!(eye.watch_until(|picture| *picture == expected).await);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_that_asks_for_the_screen_in_parts_gets_all_of_it() {
+    let script = Script::start(3, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::ZRLE)).await.unwrap();
+    let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
+    // The site plays its frames meanwhile.
+    for _ in 0..200 {
+        // Parts that meet in the middle of tiles.
+        for area in [Rect::new(0, 0, 101, 77), Rect::new(101, 0, 99, 77), Rect::new(0, 77, 200, 73)] {
+            eye.say(&Request::FramebufferUpdate { incremental: false, area }).await;
+            assert!(eye.update().await);
+        }
+        if eye.picture == expected {
+            break;
+        }
+    }
+    assert_same(&eye.picture, &expected, "in parts");
     house.close().await;
 }
