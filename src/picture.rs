@@ -32,6 +32,8 @@ impl Picture {
 
     /// Takes another size, keeping the allocation; the content is black afterwards.
     pub fn reset(&mut self, size: Size) {
+        // What a smaller size leaves unused must hold no pixel either.
+        self.pixels.fill(Pixel::BLACK);
         self.size = size;
         self.pixels.clear();
         self.pixels.resize(usize::from(size.width) * usize::from(size.height), Pixel::BLACK);

@@ -11,8 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
-    SupportedProtocolVersion, version,
+    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion, version,
 };
 use sha2::{Digest, Sha256};
 
@@ -133,7 +132,8 @@ impl ServerCertVerifier for Pinned {
         if fingerprint(end_entity) == self.pin {
             return Ok(ServerCertVerified::assertion());
         }
-        Err(CertificateError::ApplicationVerificationFailure.into())
+        let seen = crate::id::hex(&fingerprint(end_entity));
+        Err(rustls::Error::General(format!("the site's certificate is {seen}, not the one that is pinned")))
     }
 
     fn verify_tls12_signature(

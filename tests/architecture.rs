@@ -14,7 +14,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("shutdown", &[]),
     ("metrics", &[]),
-    ("tls", &["clock"]),
+    ("tls", &["clock", "id"]),
     ("rfb", &["geometry", "picture"]),
     ("screen", &["geometry", "picture"]),
     ("mark", &["geometry", "picture", "id"]),

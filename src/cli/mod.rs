@@ -96,7 +96,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     let Cli { config: path, json, command } = cli;
     let config = || -> Result<Config> { Ok(Config::load(&path)?) };
     let out = manage::Output { json };
-    match command {
+    let done = match command {
         Command::Demo { port } => runtime.block_on(demo::run(port, clock)),
         Command::Init { dir, hosts } => runtime.block_on(init::run(&dir, &hosts)),
         Command::Serve { log_json } => {
@@ -112,7 +112,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             runtime.block_on(manage::order(&config()?, &act, &clock, out))
         }
         Command::Trace(command) => runtime.block_on(tail::run(&config()?, &command, &clock, json)),
-    }
+    };
+    // A thread may still wait for a line of standard input: do not wait for it.
+    runtime.shutdown_background();
+    done
 }
 
 /// Logs go to standard error; at the level "info" they name no person, no site and no address.

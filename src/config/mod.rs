@@ -228,7 +228,7 @@ fn trust(site: &written::Site, folder: &Path) -> Result<Option<Trust>, At> {
                 At::new(
                     pin.span(),
                     "site.pin",
-                    "write the 64 hexadecimal digits of the certificate's SHA-256; `lucarne check` prints them",
+                    "write the 64 hexadecimal digits of the certificate's SHA-256; with 64 zeros, `lucarne check` tells what the site has",
                 )
             };
             let digits: String = pin.as_ref().chars().filter(|c| *c != ':').collect();

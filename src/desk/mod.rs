@@ -58,12 +58,21 @@ pub struct Desk {
     clock: Clock,
     hashers: Semaphore,
     short: ShortTickets,
+    /// Held from an act's commit to its entry, so that nobody takes it for one that was left behind.
+    outbox: tokio::sync::Mutex<()>,
 }
 
 impl Desk {
     /// A desk over its store and log. Entries that a crash left behind are appended now.
     pub async fn open(store: Store, log: Log, clock: Clock) -> Result<Self, DeskError> {
-        let desk = Self { store, log, clock, hashers: Semaphore::new(HASHERS), short: ShortTickets::default() };
+        let desk = Self {
+            store,
+            log,
+            clock,
+            hashers: Semaphore::new(HASHERS),
+            short: ShortTickets::default(),
+            outbox: tokio::sync::Mutex::default(),
+        };
         desk.empty_outbox().await?;
         Ok(desk)
     }
@@ -78,6 +87,7 @@ impl Desk {
 
     /// Appends the entries of acts that the log does not have yet.
     pub async fn empty_outbox(&self) -> Result<(), DeskError> {
+        let _alone = self.outbox.lock().await;
         let left = self.store.outbox().await?;
         if left.is_empty() {
             return Ok(());
@@ -93,13 +103,17 @@ impl Desk {
     }
 
     /// Commits an act with its entry, and answers once the entry is durable.
-    async fn record(&self, mut work: Work<'_>, event: Event) -> Result<Recorded, DeskError> {
-        let act = ActId::random();
-        let event = event.act(&act);
-        work.put_act(&act, &event).await?;
+    async fn record(&self, work: Work<'_>, event: Event) -> Result<Recorded, DeskError> {
+        self.record_as(&ActId::random(), work, event).await
+    }
+
+    async fn record_as(&self, act: &ActId, mut work: Work<'_>, event: Event) -> Result<Recorded, DeskError> {
+        let _alone = self.outbox.lock().await;
+        let event = event.act(act);
+        work.put_act(act, &event).await?;
         work.commit().await?;
         let recorded = self.log.append(event).await?;
-        self.store.forget_act(&act).await?;
+        self.store.forget_act(act).await?;
         Ok(recorded)
     }
 
@@ -150,10 +164,13 @@ impl Desk {
         let mut work = self.store.begin().await?;
         work.set_standing(site, standing).await?;
         let event = Event::new("site.standing").outcome("ok").cause(cause).public("standing", standing.name());
-        let recorded = self.record(work, event.sealed("site", site.as_str())).await;
+        let act = ActId::random();
+        let recorded = self.record_as(&act, work, event.sealed("site", site.as_str())).await;
         if recorded.is_err() && standing == Standing::Showing {
+            // What gives rights and could not be recorded did not happen: neither the row nor its entry.
             let mut work = self.store.begin().await?;
             work.set_standing(site, Standing::Paused).await?;
+            work.drop_act(&act).await?;
             work.commit().await?;
         }
         recorded

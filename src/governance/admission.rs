@@ -74,6 +74,7 @@ pub enum Refusal {
     TicketExpired,
     TicketOfAnother,
     OtherWorkstation,
+    NeedsTunnel,
     AccountDisabled,
     SiteUnknown,
     SiteNotShown,
@@ -90,6 +91,7 @@ impl Refusal {
             Self::TicketExpired => "ticket_expired",
             Self::TicketOfAnother => "ticket_of_another",
             Self::OtherWorkstation => "other_workstation",
+            Self::NeedsTunnel => "needs_tunnel",
             Self::AccountDisabled => "account_disabled",
             Self::SiteUnknown => "site_unknown",
             Self::SiteNotShown => "site_not_shown",
@@ -106,6 +108,9 @@ impl Refusal {
             }
             Self::TicketExpired => {
                 "Ticket expiré (60 s) : demandez-en un nouveau. / The ticket has expired (60 s): ask for a new one."
+            }
+            Self::NeedsTunnel => {
+                "Ce poste doit montrer son certificat : passez par le tunnel. / This workstation must show its certificate: use the tunnel."
             }
             Self::OtherWorkstation => {
                 "Ce ticket est celui d'un autre poste : prenez-en un ici. / This ticket is for another workstation: take one here."

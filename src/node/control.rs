@@ -40,7 +40,7 @@ pub async fn serve(listener: UnixListener, shared: Arc<Shared>, clock: Clock) {
                 let (shared, clock) = (Arc::clone(&shared), clock.clone());
                 tokio::spawn(async move {
                     let deadline = clock.now() + PATIENCE;
-                    if let Ok(Err(error)) = clock.within(deadline, answer(stream, &shared)).await {
+                    if let Ok(Err(error)) = clock.within(deadline, answer(stream, shared)).await {
                         tracing::warn!(%error, "an order could not be answered");
                     }
                 });
@@ -53,12 +53,13 @@ pub async fn serve(listener: UnixListener, shared: Arc<Shared>, clock: Clock) {
     }
 }
 
-async fn answer(stream: UnixStream, shared: &Shared) -> Result<()> {
+async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reader.take(MAX_LINE)).read_line(&mut line).await?;
     let outcome = match serde_json::from_str::<Act>(&line) {
-        Ok(act) => shared.perform(act).await,
+        // Once begun, an act is finished, whoever waits for its answer.
+        Ok(act) => tokio::spawn(async move { shared.perform(act).await }).await?,
         Err(error) => Outcome::Failed { message: format!("the order cannot be read: {error}") },
     };
     let mut text = serde_json::to_string(&outcome)?;

@@ -10,6 +10,7 @@ mod site;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Shared {
     max_sessions: usize,
     fold: Mutex<Fold>,
     quota: Mutex<Quota>,
+    /// The trace had a gap that is not written down yet.
+    owing: AtomicBool,
 }
 
 /// Where a node listens.
@@ -135,9 +138,11 @@ impl Node {
             max_sessions: config.viewers.max_sessions,
             fold: Mutex::default(),
             quota: Mutex::new(Quota::new(STRANGERS_PER_HOUR, clock.now())),
+            owing: AtomicBool::new(false),
         });
         let addresses = listen(config, &shared, &metrics, &pixels, &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
+        tasks.spawn(Arc::clone(&shared).keep_house());
         Ok(Self { shared, pixels: Some(pixels), tasks, addresses })
     }
 
@@ -189,6 +194,7 @@ async fn listen(
     let in_band = Listener {
         entrance: Entrance::InBand,
         tls: tls::for_viewers(&viewers.certificate, &viewers.key, None, viewers.tls12, clock)?,
+        tunnel_only: viewers.workstations.is_some(),
         gate: Arc::clone(shared),
         limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
         pixels: pixels.handle().clone(),
@@ -253,30 +259,34 @@ impl Shared {
         self.sessions().values().filter(|running| which(running)).for_each(|running| running.switch.raise(ending));
     }
 
-    /// No trace, no picture: ends everything when entries cannot be made durable, and tries until they can.
+    /// No trace, no picture: ends everything as soon as an entry cannot be made durable.
     async fn guard_trace(self: Arc<Self>) {
         let mut health = self.log.health();
-        let (mut failures, mut owing) = (0, false);
+        let mut failures = 0;
         loop {
             let state = health.borrow_and_update().clone();
             if state.failures > failures {
                 failures = state.failures;
-                if !owing {
+                if !self.owing.swap(true, Ordering::SeqCst) {
                     tracing::error!(reason = state.broken, "the trace could not be written: every picture ends");
                 }
                 self.close_all_untraced().await;
-                owing = true;
             }
-            tokio::select! {
-                _ = health.changed() => {}
-                () = self.clock.sleep(TURN) => {
-                    if owing && self.catch_up().await.is_ok() {
-                        tracing::info!("the trace can be written again");
-                        owing = false;
-                    }
-                    self.write_folded().await;
-                }
+            if health.changed().await.is_err() {
+                return;
             }
+        }
+    }
+
+    /// Writes what was folded, and after a gap what could not be written.
+    async fn keep_house(self: Arc<Self>) {
+        loop {
+            self.clock.sleep(TURN).await;
+            if self.owing.load(Ordering::SeqCst) && self.catch_up().await.is_ok() {
+                self.owing.store(false, Ordering::SeqCst);
+                tracing::info!("the trace can be written again");
+            }
+            self.write_folded().await;
         }
     }
 

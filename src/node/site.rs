@@ -1,6 +1,6 @@
 //! One site: a task that opens and closes its source when told, and tells what happens to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,8 +39,10 @@ pub(super) struct SiteHandle {
     /// Written by the keeper and by acts; the latest word stands.
     pub state: Arc<watch::Sender<State>>,
     orders: mpsc::Sender<Order>,
+    /// Stops the source that is open, if one is: raised without waiting for the keeper.
+    stop: Arc<Mutex<Option<Switch<()>>>>,
     /// One act at a time changes how the site stands.
-    pub acts: tokio::sync::Mutex<()>,
+    pub acts: Arc<tokio::sync::Mutex<()>>,
 }
 
 pub(super) struct Wiring {
@@ -65,6 +67,9 @@ impl SiteHandle {
 
     /// Closes the source and clears the screen, without changing how the site stands on paper.
     pub async fn halt(&self) {
+        if let Some(stop) = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            stop.raise(());
+        }
         let (answer, answered) = oneshot::channel();
         if self.orders.send(Order::Close(answer)).await.is_ok() {
             let _ = answered.await;
@@ -85,7 +90,6 @@ impl SiteHandle {
 struct Running {
     link: JoinHandle<(ScreenWriter, Ended)>,
     stop: Switch<()>,
-    masks: mpsc::Sender<Masks>,
     reports: mpsc::Receiver<Report>,
 }
 
@@ -95,7 +99,10 @@ struct Keeper {
     writer: Option<ScreenWriter>,
     running: Option<Running>,
     state: Arc<watch::Sender<State>>,
-    masks: Masks,
+    /// The link that is open sees the latest.
+    masks: watch::Sender<Masks>,
+    stop: Arc<Mutex<Option<Switch<()>>>>,
+    acts: Arc<tokio::sync::Mutex<()>>,
     /// Who waits to hear that the source is open.
     waiting: Vec<oneshot::Sender<Option<String>>>,
 }
@@ -105,15 +112,17 @@ pub(super) fn start(wiring: Wiring, tasks: &mut JoinSet<()>) -> SiteHandle {
     let standing = wiring.standing.unwrap_or(Standing::Stopped);
     let state = Arc::new(watch::Sender::new(State { standing, trouble: None }));
     let (orders, received) = mpsc::channel(16);
+    let (stop, acts) = (Arc::default(), Arc::default());
     let handle = SiteHandle {
         label: wiring.site.label.clone(),
         reader,
         state: Arc::clone(&state),
         orders,
-        acts: tokio::sync::Mutex::default(),
+        stop: Arc::clone(&stop),
+        acts: Arc::clone(&acts),
     };
-    let masks = Masks { rects: wiring.site.masks.clone(), confirmed: wiring.confirmed.clone() };
-    let keeper = Keeper { wiring, writer: Some(writer), running: None, state, masks, waiting: Vec::new() };
+    let masks = watch::Sender::new(Masks { rects: wiring.site.masks.clone(), confirmed: wiring.confirmed.clone() });
+    let keeper = Keeper { wiring, writer: Some(writer), running: None, state, masks, stop, acts, waiting: Vec::new() };
     tasks.spawn(keeper.run(received));
     handle
 }
@@ -153,7 +162,8 @@ impl Keeper {
                 self.state.send_modify(|state| *state = State { standing: Standing::Showing, trouble: None });
                 match self.writer.take() {
                     Some(writer) => self.open(writer),
-                    None => self.answer(None),
+                    None if self.running.is_some() => self.answer(None),
+                    None => self.answer(Some("its source failed by our fault; restart the node".to_owned())),
                 }
             }
             Order::Close(answer) => {
@@ -174,18 +184,14 @@ impl Keeper {
                 let _ = answer.send(());
             }
             Order::Masks(confirmed) => {
-                self.masks.confirmed = confirmed;
-                if let Some(running) = &self.running {
-                    let _ = running.masks.send(self.masks.clone()).await;
-                }
+                self.masks.send_modify(|masks| masks.confirmed = confirmed);
             }
         }
     }
 
-    fn open(&mut self, mut writer: ScreenWriter) {
-        writer.mask(self.masks.clone());
+    fn open(&mut self, writer: ScreenWriter) {
         let (stop, stopped) = signal();
-        let (masks, new_masks) = mpsc::channel(4);
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
         let (reporter, reports) = mpsc::channel(64);
         let link = Link {
             target: self.wiring.target.clone(),
@@ -193,11 +199,11 @@ impl Keeper {
             metrics: self.wiring.metrics.clone(),
             reports: reporter,
             stop: stopped,
-            masks: new_masks,
+            masks: self.masks.subscribe(),
             screen: writer,
         };
         let link = self.wiring.pixels.spawn(link.run());
-        self.running = Some(Running { link, stop, masks, reports });
+        self.running = Some(Running { link, stop, reports });
     }
 
     fn answer(&mut self, trouble: Option<String>) {
@@ -262,11 +268,25 @@ impl Keeper {
             }
             showing
         });
-        let name: &SiteName = &self.wiring.site.name;
-        // An act that changed the standing meanwhile has recorded that itself.
-        if paused && let Err(error) = self.wiring.desk.stand(name, Standing::Paused, code).await {
-            tracing::error!(%error, "a pause could not be recorded");
+        if paused {
+            self.record_pause(code);
         }
+    }
+
+    /// In its turn among the acts on this site, unless one of them has changed the standing meanwhile. On its own: an
+    /// act may be waiting for us.
+    fn record_pause(&self, code: &'static str) {
+        let (acts, state, desk) = (Arc::clone(&self.acts), Arc::clone(&self.state), Arc::clone(&self.wiring.desk));
+        let name: SiteName = self.wiring.site.name.clone();
+        tokio::spawn(async move {
+            let _one_at_a_time = acts.lock().await;
+            if state.borrow().standing != Standing::Paused {
+                return;
+            }
+            if let Err(error) = desk.stand(&name, Standing::Paused, code).await {
+                tracing::error!(%error, "a pause could not be recorded");
+            }
+        });
     }
 }
 

@@ -78,8 +78,8 @@ pub enum ProtocolError {
     EncodingsCount(u16),
     #[error("a text of {0} bytes is past the limit")]
     TextLength(u32),
-    #[error("an update holds more than {0} rectangles without a pixel")]
-    RectFlood(u32),
+    #[error("an update holds thousands of rectangles without a pixel, or covers the screen many times over")]
+    RectFlood,
     #[error("the screen changed its size more than {0} times in ten seconds")]
     ResizeStorm(u32),
 }
@@ -111,7 +111,7 @@ impl ProtocolError {
             Self::ColourMapRange(..) => "colour_map",
             Self::EncodingsCount(_) => "encodings_count",
             Self::TextLength(_) => "text_length",
-            Self::RectFlood(_) => "rect_flood",
+            Self::RectFlood => "rect_flood",
             Self::ResizeStorm(_) => "resize_storm",
         }
     }

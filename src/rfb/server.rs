@@ -48,6 +48,8 @@ pub enum Event {
 
 /// Rectangles without a pixel that one update may hold.
 const MAX_EMPTY_RECTS: u32 = 4096;
+/// How many times over one update may cover the screen: more is work for nothing.
+const MAX_COVER: u64 = 64;
 
 #[derive(Debug)]
 enum State {
@@ -77,6 +79,8 @@ pub struct ServerStream {
     format: PixelFormat,
     asked: Vec<i32>,
     streams: Streams,
+    /// Pixels that the update at hand covers so far.
+    covered: u64,
 }
 
 /// A piece of work done: the bytes taken, and what they brought.
@@ -89,7 +93,13 @@ pub struct Advance {
 impl ServerStream {
     /// A stream in `format`, whose server was asked for the encodings `asked`.
     pub fn new(format: PixelFormat, asked: &[i32]) -> Self {
-        Self { state: State::Idle, format, asked: asked.to_vec(), streams: Streams::default() }
+        Self {
+            state: State::Idle,
+            format,
+            asked: asked.to_vec(),
+            streams: Streams { jpeg: asked.iter().any(|n| number::QUALITY.contains(n)), ..Streams::default() },
+            covered: 0,
+        }
     }
 
     /// Whether a message has begun and not ended: only then is silence a fault.
@@ -142,6 +152,7 @@ impl ServerStream {
             0 => {
                 r.skip(1)?;
                 let count = r.u16()?;
+                self.covered = 0;
                 self.state = State::Update { left: (count != 0xffff).then_some(count), empty: 0 };
                 return Ok(Some(Event::UpdateStarted));
             }
@@ -178,12 +189,16 @@ impl ServerStream {
         let left = left.map(|n| n - 1);
         let empty = empty + u32::from(rect.is_empty());
         if empty > MAX_EMPTY_RECTS {
-            return Err(ProtocolError::RectFlood(MAX_EMPTY_RECTS).into());
+            return Err(ProtocolError::RectFlood.into());
         }
         if let Some(body) = Body::new(encoding) {
             let screen = picture.size();
             if !screen.holds(rect) {
                 return Err(ProtocolError::RectOutside { rect, screen }.into());
+            }
+            self.covered += rect.area();
+            if self.covered > MAX_COVER * screen.area() {
+                return Err(ProtocolError::RectFlood.into());
             }
             self.state = State::Rect { left, empty, rect, body };
             return Ok(None);

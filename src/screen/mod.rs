@@ -126,6 +126,13 @@ impl ScreenWriter {
             self.blank(Face::Awaited(Awaited::MaskConfirmation(size)), size);
             return self.prove(now);
         }
+        // Many rectangles may overlap: as tiles they cover no more than the screen.
+        let gathered = (damage.len() > 32).then(|| {
+            let mut region = Region::new(size);
+            damage.iter().for_each(|rect| region.add(*rect));
+            region.rects()
+        });
+        let damage = gathered.as_deref().unwrap_or(damage);
         let (canvas, masks) = (&self.canvas, &self.masks.rects);
         let mut published = self.shared.write();
         let whole = [size.rect()];
@@ -201,6 +208,13 @@ impl ScreenWriter {
         let version = published.versions.latest();
         drop(published);
         self.shared.version.send_replace(version);
+    }
+}
+
+impl Drop for ScreenWriter {
+    /// However its holder ends, nothing stays on the screen.
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::session::{Pace, Session, SessionError};
 use super::wire::{LinkError, TlsFacts, Wire};
@@ -13,9 +13,9 @@ use crate::clock::{Clock, Elapsed};
 use crate::id::random;
 use crate::metrics::Metrics;
 use crate::rfb::Buffer;
-use crate::rfb::handshake::client::{Asked, ClientHandshake, Entered, Login, Transport};
+use crate::rfb::handshake::client::{Asked, ClientHandshake, Entered, HandshakeError, Login, Transport};
 use crate::rfb::server::Dropped;
-use crate::screen::ScreenWriter;
+use crate::screen::{Masks, ScreenWriter};
 use crate::shutdown::Shutdown;
 
 /// Each step of entering a site may take this long.
@@ -86,7 +86,7 @@ pub struct Link {
     pub reports: mpsc::Sender<Report>,
     pub stop: Shutdown<()>,
     /// New masks, when they are confirmed.
-    pub masks: mpsc::Receiver<crate::screen::Masks>,
+    pub masks: watch::Receiver<Masks>,
     pub screen: ScreenWriter,
 }
 
@@ -183,6 +183,8 @@ impl Link {
         let size = opened.entered.init.size;
         let _ = self.reports.send(Report::Opened(opened)).await;
         self.metrics.sources.inc();
+        let masks = self.masks.borrow_and_update().clone();
+        self.screen.mask(masks);
         let mut session = Session::new(self.target.pace, size, self.metrics.clone(), &mut self.screen, clock.now());
         let over = self.converse(&mut wire, &mut buffer, &mut session).await.unwrap_or_else(Over::Failed);
         self.metrics.sources.dec();
@@ -229,7 +231,10 @@ impl Link {
             tokio::select! {
                 biased;
                 () = self.stop.raised() => return Ok(Over::Stopped),
-                Some(masks) = self.masks.recv() => self.screen.mask(masks),
+                Ok(()) = self.masks.changed() => {
+                    let masks = self.masks.borrow_and_update().clone();
+                    self.screen.mask(masks);
+                }
                 read = wire.read(buffer), if rest.is_none() => match read {
                     Ok(0) if session.is_between_messages() && buffer.is_empty() => return Ok(Over::Closed),
                     Ok(0) => return Err(LinkError::Cut),
@@ -251,31 +256,40 @@ fn backoff(attempt: u32) -> Duration {
 
 /// Connects and goes through the handshake, each step within its deadline.
 async fn enter(target: &Target, clock: &Clock) -> Result<(Wire, Buffer, Opened), LinkError> {
+    let mut handshake = ClientHandshake::new(target.login.clone(), target.transport);
+    shake_hands(target, clock, &mut handshake).await.map_err(|error| match error {
+        error if error.needs_operator() || !handshake.awaits_verdict() => error,
+        error => HandshakeError::AuthFailed(error.to_string()).into(),
+    })
+}
+
+async fn shake_hands(
+    target: &Target,
+    clock: &Clock,
+    handshake: &mut ClientHandshake,
+) -> Result<(Wire, Buffer, Opened), LinkError> {
     let started = clock.now();
     let place = format!("{}:{}", target.host, target.port);
     let connect = TcpStream::connect((target.host.as_str(), target.port));
     let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout("connecting"))?;
     let mut wire = Wire::new(tcp.map_err(|error| LinkError::Connect(place, error))?)?;
     let mut buffer = Buffer::default();
-    let mut handshake = ClientHandshake::new(target.login.clone(), target.transport);
     if target.transport == Transport::Tls {
         wire = secure(wire, target, clock).await?;
     }
-    let deadline = clock.now() + STEP;
     let late = |Elapsed| LinkError::Timeout("the handshake");
-    if let Some(entered) = clock.within(deadline, drive(&mut wire, &mut buffer, &mut handshake)).await.map_err(late)?? {
-        let opened = Opened { entered, tls: wire.tls(), took: clock.now() - started };
-        return Ok((wire, buffer, opened));
-    }
-    wire = secure(wire, target, clock).await?;
-    handshake.tls_started();
-    if let Some(first) = handshake.first_inside_tls() {
-        wire.send(&first).await?;
-    }
     let deadline = clock.now() + STEP;
-    let entered = clock.within(deadline, drive(&mut wire, &mut buffer, &mut handshake)).await.map_err(late)??;
-    let entered = entered.ok_or(LinkError::Cut)?;
-    let opened = Opened { entered, tls: wire.tls(), took: clock.now() - started };
+    let mut entered = clock.within(deadline, drive(&mut wire, &mut buffer, handshake)).await.map_err(late)??;
+    if entered.is_none() {
+        wire = secure(wire, target, clock).await?;
+        handshake.tls_started();
+        let deadline = clock.now() + STEP;
+        if let Some(first) = handshake.first_inside_tls() {
+            clock.within(deadline, wire.send(&first)).await.map_err(late)??;
+        }
+        entered = clock.within(deadline, drive(&mut wire, &mut buffer, handshake)).await.map_err(late)??;
+    }
+    let opened = Opened { entered: entered.ok_or(LinkError::Cut)?, tls: wire.tls(), took: clock.now() - started };
     Ok((wire, buffer, opened))
 }
 

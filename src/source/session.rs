@@ -222,12 +222,12 @@ impl Session {
 
     fn update_ended(&mut self, screen: &mut ScreenWriter, now: Instant) {
         self.metrics.source_updates.inc();
+        self.last_frame = Some(now);
         let area = screen.canvas().size().rect();
         let resized = std::mem::take(&mut self.resized);
         if !self.damage.is_empty() {
             screen.publish(&self.damage, now);
             self.opened = true;
-            self.last_frame = Some(now);
         } else {
             screen.prove(now);
         }

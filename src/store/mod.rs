@@ -123,6 +123,12 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Takes back the entry of an act that is undone.
+    pub async fn drop_act(&mut self, act: &ActId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE act = $1").bind(act.as_str()).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
     pub async fn add_account(&mut self, account: &AccountRow, password: &str, now: OffsetDateTime) -> Result<(), StoreError> {
         let row =
             sqlx::query("INSERT INTO accounts (id, login, name, password, enabled, created) VALUES ($1, $2, $3, $4, 1, $5)");

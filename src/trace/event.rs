@@ -65,7 +65,7 @@ impl Event {
 
     /// Whether it tells that something is over: such entries may use the log's reserve.
     pub(super) fn is_an_end(&self) -> bool {
-        matches!(self.kind(), "view.ended" | "source.closed" | "site.standing" | "process.stop" | "log.gap")
+        matches!(self.kind(), "view.ended" | "source.closed" | "site.standing" | "process.stop")
     }
 
     pub(super) fn into_parts(self) -> (Map<String, Value>, Map<String, Value>) {

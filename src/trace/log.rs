@@ -1,7 +1,7 @@
 //! The log of one node and year: two files of lines, one writer thread, entries made durable in groups.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,10 +96,11 @@ impl Log {
             self.jobs.send(Job { event, answer }).await.map_err(|_| TraceError::Closed)?;
             answered.await.map_err(|_| TraceError::Closed)?
         };
-        self.clock.within(deadline, work).await.unwrap_or_else(|_| {
-            self.health.send_modify(|health| health.fail(TraceError::Slow.to_string()));
-            Err(TraceError::Slow)
-        })
+        let written = self.clock.within(deadline, work).await.unwrap_or(Err(TraceError::Slow));
+        if let Err(error @ (TraceError::Slow | TraceError::Closed)) = &written {
+            self.health.send_modify(|health| health.fail(error.to_string()));
+        }
+        written
     }
 
     /// Appends what gives no right and has happened anyhow: a failure keeps it, with its time, for
@@ -204,51 +205,63 @@ impl Writer {
                 let Ok(next) = queue.try_recv() else { break };
                 group.push(next);
             }
+            // Whoever gave up by its own deadline keeps the event, or has refused what it was for.
+            group.retain(|job| !job.answer.is_closed());
             let (events, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.event, job.answer)).unzip();
-            let first = self.seq;
-            let written = self.write(events);
+            let written = self.write(&events);
+            if written.is_ok() {
+                self.reserve.refill();
+            }
             health.send_if_modified(|health| match &written {
-                Ok(()) => health.broken.take().is_some(),
+                Ok(_) => health.broken.take().is_some(),
                 Err(error) => {
                     health.fail(error.to_string());
                     true
                 }
             });
-            for (seq, answer) in (first..).zip(answers) {
+            for ((n, event), answer) in (0..).zip(&events).zip(answers) {
+                let recorded = match &written {
+                    Ok(first) => Ok(Recorded { seq: first + n }),
+                    Err(error) => self.write_end(event).ok_or_else(|| TraceError::Write(error.to_string())),
+                };
                 // A caller that no longer waits has given up by its own deadline.
-                let _ = answer.send(written.clone().map(|()| Recorded { seq }));
+                let _ = answer.send(recorded);
             }
         }
     }
 
-    /// All of a group or nothing of it.
-    fn write(&mut self, events: Vec<Event>) -> Result<(), TraceError> {
-        let ends = events.iter().any(Event::is_an_end);
-        let (mut public, mut sealed, mut seq) = (Vec::new(), Vec::new(), self.seq);
-        for event in events {
-            let (line, secret) = self.entry(seq, event).map_err(TraceError::Write)?;
+    /// What tells that something is over may use the reserve, when the group it came with finds the disk full.
+    fn write_end(&mut self, event: &Event) -> Option<Recorded> {
+        while event.is_an_end() && self.reserve.give() {
+            match self.write(std::slice::from_ref(event)) {
+                Ok(seq) => return Some(Recorded { seq }),
+                Err(error) if error.kind() == ErrorKind::StorageFull => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    /// All of a group or nothing of it; gives the first one's place.
+    fn write(&mut self, events: &[Event]) -> std::io::Result<u64> {
+        let (mut public, mut sealed, first) = (Vec::new(), Vec::new(), self.seq);
+        for (seq, event) in (first..).zip(events) {
+            let (line, secret) = self.entry(seq, event.clone()).map_err(std::io::Error::other)?;
             public.extend_from_slice(&line);
             public.push(b'\n');
             sealed.extend_from_slice(&secret);
             sealed.push(b'\n');
-            seq += 1;
         }
         // The sealed part first: an entry whose `priv` nobody can open must not exist.
-        while let Err(error) = self.sealed.write(&sealed).and_then(|()| self.public.write(&public)) {
+        if let Err(error) = self.sealed.write(&sealed).and_then(|()| self.public.write(&public)) {
             self.sealed.undo();
             self.public.undo();
-            let full = error.kind() == std::io::ErrorKind::StorageFull;
-            if !(full && ends && self.reserve.give()) {
-                return Err(TraceError::Write(error.to_string()));
-            }
-        }
-        if !self.reserve.is_full() && !ends {
-            self.reserve.refill();
+            return Err(error);
         }
         self.sealed.keep(sealed.len());
         self.public.keep(public.len());
-        self.seq = seq;
-        Ok(())
+        self.seq += events.len() as u64;
+        Ok(first)
     }
 
     fn entry(&self, seq: u64, event: Event) -> Result<(Vec<u8>, Vec<u8>), String> {

@@ -1,6 +1,5 @@
 //! Reading entries back: for `lucarne trace tail`, for the desk's outbox, for tests.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::Value;
@@ -46,13 +45,11 @@ pub fn tail(path: &Path, from: u64, with_sealed: bool) -> Result<Vec<Entry>, Tra
         .collect())
 }
 
+/// Whole lines only: the writer may be in the middle of one.
 fn lines(path: &Path, from: u64) -> Result<Vec<Value>, TraceError> {
     let failed = |line: usize, reason: String| TraceError::Read { path: path.to_owned(), line, reason };
-    let file = std::fs::File::open(path).map_err(|error| failed(0, error.to_string()))?;
-    let mut found = Vec::new();
-    for (n, line) in BufReader::new(file).lines().enumerate().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
-        let line = line.map_err(|error| failed(n + 1, error.to_string()))?;
-        found.push(serde_json::from_str(&line).map_err(|error| failed(n + 1, error.to_string()))?);
-    }
-    Ok(found)
+    let text = std::fs::read_to_string(path).map_err(|error| failed(0, error.to_string()))?;
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate();
+    let from = usize::try_from(from).unwrap_or(usize::MAX);
+    whole.skip(from).map(|(n, line)| serde_json::from_str(line).map_err(|error| failed(n + 1, error.to_string()))).collect()
 }

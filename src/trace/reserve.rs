@@ -42,8 +42,4 @@ impl Reserve {
             self.held = RESERVE;
         }
     }
-
-    pub fn is_full(&self) -> bool {
-        self.held == RESERVE
-    }
 }

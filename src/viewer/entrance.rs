@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
+use super::{Ending, Entrance, Gate, Peer, Seat, Tally, TlsFacts};
 use crate::clock::{Clock, Elapsed};
 use crate::desk::{Form, Presented};
 use crate::governance::Refusal;
@@ -76,6 +76,7 @@ pub(super) struct Door<'a, G> {
     /// A place among the handshakes, given back when a person's login begins.
     pub permit: Mutex<Option<OwnedSemaphorePermit>>,
     pub logins: &'a Arc<Semaphore>,
+    pub tunnel_only: bool,
 }
 
 /// SHA-256 of a workstation's certificate, if it showed one.
@@ -142,6 +143,10 @@ impl<G: Gate> Door<'_, G> {
             Credentials::Nothing => None,
         };
         let verdict = match form {
+            _ if self.tunnel_only && certificate.is_none() && self.peer.entrance == Entrance::InBand => {
+                self.gate.broken(self.connection, "dn.needs_tunnel").await;
+                Err(Refusal::NeedsTunnel)
+            }
             Some(form) => self.gate.admit(self.connection, self.peer, Presented { form, certificate }).await,
             None => Err(Refusal::TicketUnknown),
         };

@@ -86,6 +86,8 @@ const GRACE: Duration = Duration::from_millis(500);
 pub struct Listener<G> {
     pub entrance: Entrance,
     pub tls: Arc<ServerConfig>,
+    /// Workstations must show certificates: viewers that cannot are told to come through the tunnel.
+    pub tunnel_only: bool,
     pub gate: Arc<G>,
     pub limits: Arc<Limits>,
     /// The runtime of the pixels.
@@ -99,6 +101,7 @@ impl<G> Clone for Listener<G> {
         Self {
             entrance: self.entrance,
             tls: Arc::clone(&self.tls),
+            tunnel_only: self.tunnel_only,
             gate: Arc::clone(&self.gate),
             limits: Arc::clone(&self.limits),
             pixels: self.pixels.clone(),
@@ -130,14 +133,14 @@ impl<G: Gate> Listener<G> {
             self.metrics.refused.get_or_create(&Kind { kind: cause }).inc();
             self.gate.limited(peer, cause);
         };
+        if self.limits.in_all.check().is_err() {
+            return limited("rate_all");
+        }
         if self.limits.per_address.len() > MAX_ADDRESSES {
             self.limits.per_address.retain_recent();
         }
-        if self.limits.per_address.check_key(&address.ip()).is_err() {
+        if self.limits.per_address.check_key(&whose(address.ip())).is_err() {
             return limited("rate_address");
-        }
-        if self.limits.in_all.check().is_err() {
-            return limited("rate_all");
         }
         let Ok(permit) = Arc::clone(&self.limits.handshakes).try_acquire_owned() else { return limited("busy") };
         let listener = self.clone();
@@ -159,7 +162,10 @@ impl<G: Gate> Listener<G> {
         permit: tokio::sync::OwnedSemaphorePermit,
     ) -> Result<(), Turned> {
         tcp.set_nodelay(true)?;
-        socket2::SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER)?;
+        let socket = socket2::SockRef::from(&tcp);
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5));
+        socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
         let cut = Cut::of(&tcp)?;
         let door = Door {
             gate: &self.gate,
@@ -169,6 +175,7 @@ impl<G: Gate> Listener<G> {
             clock: &self.clock,
             permit: Mutex::new(Some(permit)),
             logins: &self.limits.logins,
+            tunnel_only: self.tunnel_only,
         };
         match self.entrance {
             Entrance::InBand => self.seated(door.in_band(tcp).await?, cut).await,
@@ -218,18 +225,24 @@ impl<G: Gate> Listener<G> {
                 biased;
                 done = &mut session => break done,
                 _ = ending.raised() => {
+                    // Even when the session is done, the system may still hold some of its picture.
                     let deadline = self.clock.now() + GRACE;
-                    if let Ok(done) = self.clock.within(deadline, &mut session).await {
-                        break done;
-                    }
+                    let done = self.clock.within(deadline, &mut session).await;
+                    self.clock.sleep_until(deadline).await;
                     cut.cut();
-                    break session.await;
+                    match done {
+                        Ok(done) => break done,
+                        Err(_) => break session.await,
+                    }
                 }
                 () = self.clock.sleep(MINUTE) => {
                     let now = tried.tried();
                     if now != told {
-                        self.gate.counters(&id, now.clone()).await;
-                        told = now;
+                        tokio::select! {
+                            biased;
+                            _ = ending.raised() => {}
+                            () = self.gate.counters(&id, now.clone()) => told = now,
+                        }
                     }
                 }
             }
@@ -239,5 +252,13 @@ impl<G: Gate> Listener<G> {
             Tally::empty(Ending::Failed)
         });
         self.gate.ended(&id, tally).await;
+    }
+}
+
+/// Whom a limit counts as one: an IPv4 address, or the /64 that an IPv6 host has to itself.
+fn whose(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+        v4 => v4,
     }
 }

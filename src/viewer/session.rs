@@ -95,7 +95,12 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
 impl<S: AsyncRead> Reading<S> {
     async fn run(&mut self, demand: &Demand, metrics: &Metrics) -> Ending {
         let mut messages = ClientStream::default();
+        let mut heard = 0u32;
         loop {
+            heard = heard.wrapping_add(1);
+            if heard.is_multiple_of(256) {
+                tokio::task::yield_now().await;
+            }
             match messages.advance(self.buffer.unread()) {
                 Err(error) => return Ending::Broken(error.code()),
                 Ok(Some((taken, message))) => {

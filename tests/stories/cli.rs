@@ -79,7 +79,11 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     assert!(sites.contains("showing") && sites.contains("200×150") && sites.contains("1 looking"), "{sites}");
     says(&config, &["account", "disable", "claire"], "");
     eye.watch_to_the_end().await;
-    let entries = says(&config, &["trace", "tail", "-n", "100"], "");
+    let mut entries = String::new();
+    while !entries.contains("view.ended") {
+        clock.sleep(Duration::from_millis(100)).await;
+        entries = says(&config, &["trace", "tail", "-n", "100"], "");
+    }
     assert!(entries.contains("view.ended") && entries.contains("account_disabled") && !entries.contains("Claire"), "{entries}");
     assert!(says(&config, &["trace", "tail", "-n", "100", "--sealed"], "").contains("Claire Martin"));
     assert!(complains(&config, &["ticket", "nobody", "my-site"], "").contains("lucarne account list"));

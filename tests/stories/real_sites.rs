@@ -240,3 +240,32 @@ async fn what_a_site_offers_and_lucarne_cannot_is_named() {
     assert!(outcome.contains("the site offers only VncAuth (2); configure it to offer None (1)"), "{outcome}");
     house.close().await;
 }
+
+/// A site that takes the password and closes without a word may have refused it: it is not asked again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_after_a_password_is_read_as_a_refusal() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let dir = tempfile::TempDir::new().unwrap();
+    std::fs::write(dir.path().join("site.password"), "secretpw\n").unwrap();
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let site = tokio::spawn(async move {
+        let (mut stream, _) = socket.accept().await.unwrap();
+        stream.write_all(b"RFB 003.008\n\x01\x02").await.unwrap();
+        stream.write_all(&[7; 16]).await.unwrap();
+        let mut said = [0; 12 + 1 + 16];
+        stream.read_exact(&mut said).await.unwrap();
+        drop(stream);
+        socket.accept().await.unwrap();
+    });
+    let login = format!("login = {{ password_file = {:?} }}\n", dir.path().join("site.password"));
+    let house = House::open(&format!("{}{login}", demo_site("a", address))).await;
+    let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
+    assert!(outcome.contains("refused the login"), "{outcome}");
+    house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "needs_operator").await;
+    house.clock.advance(std::time::Duration::from_secs(600));
+    house.clock.sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!site.is_finished(), "nobody came again");
+    site.abort();
+    house.close().await;
+}

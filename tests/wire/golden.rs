@@ -327,6 +327,8 @@ fn hostile_rectangles_are_refused_by_name() {
         (TIGHT, (4, 4), vec![0xb0], "tight"),
         (TIGHT, (4, 4), vec![0x40, 9], "tight"),
         (TIGHT, (4, 4), vec![0, 0], "tight"),
+        // JPEG, though no quality level was asked for.
+        (TIGHT, (4, 4), vec![0x90, 1, 0], "tight"),
         (TIGHT, (2, 2), vec![0x40, 1, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0, 1, 2, 9], "tight"),
         (TRLE, (4, 4), vec![17], "zrle_run"),
         (TRLE, (4, 4), [&[128, 1, 1, 1][..], &[255; 17]].concat(), "zrle_run"),
@@ -400,4 +402,15 @@ fn pixel_formats_that_cannot_be_are_refused_by_field() {
     let mut colour_map = NATIVE;
     colour_map[3] = 0;
     assert!(PixelFormat::decode(&mut Reader::new(&colour_map)).unwrap_err().to_string().contains("true-colour"));
+}
+
+#[test]
+fn an_update_that_covers_the_screen_again_and_again_is_refused() {
+    let fill = rect(0, 0, 64, 48, 7, &[0x80, 1, 2, 3]);
+    let (_, _, end) = play(&[7], &update(&vec![fill.clone(); 64]));
+    assert_eq!(end, Ok(()));
+    let (_, _, end) = play(&[7], &update(&vec![fill; 65]));
+    assert_eq!(end.unwrap_err().code(), "rect_flood");
+    let (_, _, end) = play(&[7], &update(&vec![rect(0, 0, 0, 0, 0, &[]); 4097]));
+    assert_eq!(end.unwrap_err().code(), "rect_flood");
 }

@@ -45,6 +45,8 @@ pub(crate) struct Streams {
     pub zlib: Inflater,
     pub zrle: Inflater,
     pub tight: [Inflater; 4],
+    /// Whether JPEG was asked for, by a quality level.
+    pub jpeg: bool,
 }
 
 /// A rectangle being decoded.
@@ -93,7 +95,7 @@ impl Body {
             Self::Zlib(body) => body.step(input, rect, &format.pixel(), &mut streams.zlib, picture),
             Self::Trle(tiles) => tiles.step(input, rect, &format.cpixel(), picture),
             Self::Zrle(body) => body.step(input, rect, &format.cpixel(), &mut streams.zrle, picture),
-            Self::Tight(body) => body.step(input, rect, format, &mut streams.tight, picture),
+            Self::Tight(body) => body.step(input, rect, format, streams, picture),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! RRE (RFC 6143 §7.7.3) and CoRRE (rfbproto): a background and filled subrectangles. Decoded only.
 
-use super::Step;
+use super::{SLICE, Step};
 use crate::geometry::Rect;
 use crate::picture::Picture;
 use crate::rfb::Reader;
@@ -47,8 +47,8 @@ impl Subrects {
             self.left = Some(count);
             return Ok(Step::of(r.taken(), count == 0));
         };
-        let (mut taken, mut drawn) = (0, 0);
-        while drawn < left.min(BATCH) {
+        let (mut taken, mut drawn, mut area) = (0, 0, 0);
+        while drawn < left.min(BATCH) && area < SLICE as u64 {
             let Some((pixel, sub)) = Halt::or_wait(self.subrect(&mut r, shape))? else { break };
             if !rect.size().holds(sub) {
                 return Err(ProtocolError::Subrect(if self.compact { "CoRRE" } else { "RRE" }));
@@ -56,6 +56,7 @@ impl Subrects {
             picture.fill(Rect { x: rect.x + sub.x, y: rect.y + sub.y, ..sub }, pixel);
             taken = r.taken();
             drawn += 1;
+            area += sub.area();
         }
         self.left = Some(left - drawn);
         Ok(Step::of(taken, left == drawn))

@@ -3,7 +3,7 @@
 use super::inflate::{Compressed, Inflater};
 use super::tile::{self, Palette};
 use super::zlib::Deflater;
-use super::{SLICE, Step, jpeg};
+use super::{SLICE, Step, Streams, jpeg};
 use crate::geometry::{Pixel, Rect};
 use crate::picture::Picture;
 use crate::rfb::error::{Halt, ProtocolError};
@@ -46,7 +46,7 @@ impl Body {
         input: &[u8],
         rect: Rect,
         format: &PixelFormat,
-        streams: &mut [Inflater; 4],
+        streams: &mut Streams,
         picture: &mut Picture,
     ) -> Result<Option<Step>, ProtocolError> {
         let mut r = Reader::new(input);
@@ -63,7 +63,7 @@ impl Body {
                 jpeg::decode(bytes, rect, picture)?;
                 Ok(Step::of(r.taken(), true))
             }
-            Self::Basic(basic) => basic.step(input, rect, format, streams, picture),
+            Self::Basic(basic) => basic.step(input, rect, format, &mut streams.tight, picture),
         }
     }
 
@@ -73,7 +73,7 @@ impl Body {
         r: &mut Reader<'_>,
         rect: Rect,
         format: &PixelFormat,
-        streams: &mut [Inflater; 4],
+        streams: &mut Streams,
         picture: &mut Picture,
     ) -> Result<bool, Halt> {
         let control = r.u8()?;
@@ -88,7 +88,7 @@ impl Body {
                 picture.fill(rect, pixel);
                 None
             }
-            9 if format.bytes() > 1 => Some(Self::Jpeg),
+            9 if streams.jpeg && format.bytes() > 1 => Some(Self::Jpeg),
             0..=7 => {
                 let filter = if kind & 4 != 0 { Filter::decode(r, rect, format)? } else { Filter::Copy };
                 Some(Self::Basic(Basic { stream: usize::from(kind & 3), filter, data: None, row: 0 }))
@@ -96,7 +96,7 @@ impl Body {
             _ => return Err(ProtocolError::Tight("an unknown kind of rectangle").into()),
         };
         // Only now is the control whole: a reset must happen once, before anything is inflated.
-        for (n, stream) in streams.iter_mut().enumerate() {
+        for (n, stream) in streams.tight.iter_mut().enumerate() {
             if control >> n & 1 != 0 {
                 stream.reset();
             }

@@ -122,6 +122,13 @@ impl ClientHandshake {
         }
     }
 
+    /// Whether a password was sent and not yet answered: then any end but success must be read as a refusal, for
+    /// trying again by ourselves could lock the account.
+    pub fn awaits_verdict(&self) -> bool {
+        let secret = !matches!(self.login, Login::Nothing);
+        secret && matches!(self.stage, Stage::Result | Stage::Reason { login: true })
+    }
+
     /// TLS stands: the handshake goes on inside it.
     pub fn tls_started(&mut self) {
         self.stage = match self.security {
