@@ -93,6 +93,12 @@ impl Region {
         }
     }
 
+    /// The tiles that are not in `other`.
+    pub fn without(&self, other: &Self) -> Self {
+        let tiles = self.tiles.iter().zip(other.tiles.iter().chain(std::iter::repeat(&false)));
+        Self { grid: self.grid, tiles: tiles.map(|(held, gone)| *held && !gone).collect() }
+    }
+
     /// Adds another region of the same screen (one of another size is of no use and left out).
     pub fn add_region(&mut self, other: &Self) {
         if other.grid == self.grid {

@@ -18,7 +18,7 @@ use crate::rfb::server::{put_end_of_continuous_updates, put_update};
 
 /// A viewer that takes nothing for this long is closed.
 const NO_PROGRESS: Duration = Duration::from_secs(30);
-/// The picture is still when nothing changed for this long: lossy places are repaired then.
+/// A place is still when it was not sent again for a whole window of this length: then it is repaired.
 const STILL: Duration = Duration::from_millis(200);
 /// Encoded bytes gathered before they go to the socket.
 const CHUNK: usize = 32 << 10;
@@ -47,7 +47,8 @@ struct Writing<S> {
     updates: u64,
     rects: u64,
     bytes: u64,
-    last_change: Instant,
+    /// When the window began in which what is sent with losses counts as recent.
+    window: Instant,
     /// Where the viewer waits for pixels: taken from its demand, kept until an update answers it.
     wanted: Option<Rect>,
 }
@@ -56,9 +57,8 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
     /// A session over a stream whose handshake is done; `buffer` holds what came after it.
     pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, dropped: Counters, clock: Clock, metrics: Metrics) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        let last_change = clock.now();
-        let writing =
-            Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, last_change, wanted: None };
+        let window = clock.now();
+        let writing = Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, window, wanted: None };
         let reading = Reading { stream: reader, buffer, dropped };
         Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
     }
@@ -138,17 +138,20 @@ impl<S: AsyncWrite> Writing<S> {
                 return ending;
             }
             let (preferences, wanted) = self.take_demand(demand);
-            let still_at = self.last_change + STILL;
-            let due = self.view.due(wanted, clock.now() >= still_at);
+            if clock.now() >= self.window + STILL {
+                self.window = clock.now();
+                self.view.turn_window();
+            }
+            let due = self.view.due(wanted);
             let sent = match due {
                 Due::Nothing if self.out.is_empty() => {
-                    let repair_later = wanted.is_some() && self.view.has_losses() && clock.now() < still_at;
+                    let (turn, repair_later) = (self.window + STILL, wanted.is_some() && self.view.has_losses());
                     tokio::select! {
                         biased;
                         ending = seat.ending.raised() => return ending,
                         () = demand.changed() => {}
                         () = self.view.changed() => {}
-                        () = clock.sleep_until(still_at), if repair_later => {}
+                        () = clock.sleep_until(turn), if repair_later => {}
                     }
                     continue;
                 }
@@ -160,7 +163,6 @@ impl<S: AsyncWrite> Writing<S> {
                     self.send(clock).await
                 }
                 Due::Pixels(rects) => {
-                    self.last_change = clock.now();
                     self.wanted = None;
                     self.update(&rects, &preferences, false, seat, clock).await
                 }

@@ -28,12 +28,42 @@ pub(super) struct View {
     pub size: Size,
     seen: u64,
     owed: Region,
-    /// What was sent with losses and must be repaired when the picture is still.
-    lossy: Region,
+    lossy: Lossy,
     face: Face,
     notice: Option<Notice>,
     mark: (i64, Mark),
     copy: Picture,
+}
+
+/// What was sent with losses, and must be repaired once it is still: place by place, so that a film in one corner
+/// does not keep the rest blurred.
+struct Lossy {
+    all: Region,
+    /// Sent with losses in the window at hand.
+    recent: Region,
+    /// Lossy for a whole window.
+    still: Region,
+}
+
+impl Lossy {
+    fn new(size: Size) -> Self {
+        Self { all: Region::new(size), recent: Region::new(size), still: Region::new(size) }
+    }
+
+    fn sent(&mut self, rect: Rect, lost: bool) {
+        self.still.remove(rect);
+        if lost {
+            self.all.add(rect);
+            self.recent.add(rect);
+        } else {
+            self.all.remove(rect);
+        }
+    }
+
+    fn turn(&mut self) {
+        self.still = self.all.without(&self.recent);
+        self.recent = Region::new(self.all.size());
+    }
 }
 
 /// A full turn of the screen's state: what can be sent now.
@@ -60,7 +90,7 @@ impl View {
             size,
             seen: 0,
             owed: Region::new(size),
-            lossy: Region::new(size),
+            lossy: Lossy::new(size),
             face: look.face,
             copy: Picture::default(),
         };
@@ -73,8 +103,13 @@ impl View {
         self.screen.changed_since(self.seen).await;
     }
 
+    /// A window of time has passed: what was lossy before it and was not sent again is still.
+    pub fn turn_window(&mut self) {
+        self.lossy.turn();
+    }
+
     pub fn has_losses(&self) -> bool {
-        !self.lossy.is_empty()
+        !self.lossy.all.is_empty()
     }
 
     /// Everything in `area` is owed again.
@@ -83,7 +118,7 @@ impl View {
     }
 
     /// Gathers what changed, and says what can be sent where the viewer wants pixels.
-    pub fn due(&mut self, wanted: Option<Rect>, still: bool) -> Due {
+    pub fn due(&mut self, wanted: Option<Rect>) -> Due {
         let look = self.screen.look();
         let size = shown_size(&look);
         if size != self.size {
@@ -103,7 +138,7 @@ impl View {
         if !pixels.is_empty() {
             return Due::Pixels(pixels);
         }
-        let repair = if still { cut(&self.lossy) } else { Vec::new() };
+        let repair = cut(&self.lossy.still);
         if repair.is_empty() { Due::Nothing } else { Due::Repair(repair) }
     }
 
@@ -124,7 +159,7 @@ impl View {
         self.size = size;
         self.owed = Region::new(size);
         self.owed.add(size.rect());
-        self.lossy = Region::new(size);
+        self.lossy = Lossy::new(size);
         self.seen = self.screen.look().version;
         put_update(1, out);
         put_rect(size.rect(), encoding, out);
@@ -160,11 +195,8 @@ impl View {
                 notice.lay(&mut self.copy, rect.origin(), self.size);
             }
         }
-        if self.encoder.encode(&self.copy, rect, preferences, exact, out) {
-            self.lossy.add(rect);
-        } else {
-            self.lossy.remove(rect);
-        }
+        let lost = self.encoder.encode(&self.copy, rect, preferences, exact, out);
+        self.lossy.sent(rect, lost);
     }
 
     /// Overwrites the copy: nothing of the picture stays behind.
