@@ -250,16 +250,20 @@ impl Keeper {
                 self.tell(report).await;
             }
         }
-        let code = match ended {
+        let ended = match ended {
             Ok((writer, ended)) => {
                 self.writer = Some(writer);
-                ended.code()
+                ended
             }
             Err(error) => {
                 tracing::error!(%error, "a source's task failed; restart the node to show its site again");
-                "failed"
+                Ended::Failed
             }
         };
+        if ended == Ended::Stopped {
+            // Somebody told it to, faster than the order came here: how the site stands is theirs to say.
+            return;
+        }
         self.answer(Some("the site closed the connection".to_owned()));
         let paused = self.state.send_if_modified(|state| {
             let showing = state.standing == Standing::Showing;
@@ -269,7 +273,7 @@ impl Keeper {
             showing
         });
         if paused {
-            self.record_pause(code);
+            self.record_pause(ended.code());
         }
     }
 

@@ -166,7 +166,8 @@ impl ScreenWriter {
     /// The link failed: the last picture stays, marked, until [`ScreenWriter::clear`].
     pub fn stale(&mut self, since: Instant) {
         self.change(|published| match published.face {
-            Face::Live => published.face = Face::Stale { since },
+            // What people are told is when the picture was last known to be the site's.
+            Face::Live => published.face = Face::Stale { since: published.proved.unwrap_or(since) },
             Face::Awaited(_) => published.face = Face::Blank,
             Face::Blank | Face::Stale { .. } => {}
         });

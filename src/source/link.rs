@@ -65,6 +65,8 @@ pub enum Ended {
     Lost,
     /// The login failed, or somebody may be between.
     NeedsOperator,
+    /// Our own fault: its task ended by itself.
+    Failed,
 }
 
 impl Ended {
@@ -74,6 +76,7 @@ impl Ended {
             Self::ClosedBySite => "closed_by_site",
             Self::Lost => "link_lost",
             Self::NeedsOperator => "needs_operator",
+            Self::Failed => "failed",
         }
     }
 }

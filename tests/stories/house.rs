@@ -115,6 +115,14 @@ impl House {
         panic!("it did not come; the trace holds {:#?}", self.entries().iter().map(|e| e.public.to_string()).collect::<Vec<_>>());
     }
 
+    /// Lets time pass, in steps that no entry in flight takes for a slow disk.
+    pub async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds.div_ceil(2) {
+            self.clock.sleep(Duration::from_millis(15)).await;
+            self.clock.advance(Duration::from_secs(2));
+        }
+    }
+
     /// The node stops in order and starts again on the same directory.
     pub async fn restart(&mut self) {
         self.node.take().unwrap().stop().await;

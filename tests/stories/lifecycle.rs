@@ -115,7 +115,7 @@ async fn a_site_that_closes_is_paused_until_it_is_shown_again() {
     script.mood.send_replace(Mood::Closing);
     assert!(eye.watch_until(|picture| !shows_the_site(picture)).await);
     house.entry(|entry| standing(entry, "paused", "closed_by_site")).await;
-    house.clock.advance(Duration::from_secs(120));
+    house.pass(120).await;
     house.clock.sleep(Duration::from_millis(200)).await;
     assert_eq!(script.connections(), 1, "it is not called again by itself");
     assert_eq!(house.site("a").await.standing, Standing::Paused);
@@ -135,12 +135,9 @@ async fn a_lost_link_leaves_the_picture_stale_for_thirty_seconds_and_pauses_afte
     // The picture stays, under a strip that says so.
     assert!(eye.watch_until(|picture| *picture != expected && shows_the_site(picture)).await);
     house.entry(|entry| entry.kind() == "source.closed" && entry.text("cause") == "up.cut").await;
-    house.clock.advance(Duration::from_secs(31));
+    house.pass(31).await;
     assert!(eye.watch_until(|picture| !shows_the_site(picture)).await, "then it is cleared");
-    for _ in 0..40 {
-        house.clock.advance(Duration::from_secs(1));
-        house.clock.sleep(Duration::from_millis(20)).await;
-    }
+    house.pass(40).await;
     house.entry(|entry| standing(entry, "paused", "link_lost")).await;
     house.close().await;
 }
@@ -154,7 +151,7 @@ async fn a_link_that_comes_back_in_time_shows_the_site_again_by_itself() {
     script.mood.send_replace(Mood::Broken);
     house.entry(|entry| entry.kind() == "source.closed").await;
     script.mood.send_replace(Mood::Playing);
-    house.clock.advance(Duration::from_secs(3));
+    house.pass(3).await;
     assert!(eye.watch_until(|picture| *picture == expected).await);
     assert_eq!(script.connections(), 2);
     house.close().await;
@@ -168,9 +165,9 @@ async fn a_silent_site_is_asked_whether_it_is_there_and_given_up_when_it_is_not(
     script.mood.send_replace(Mood::Silent);
     house.clock.sleep(Duration::from_millis(50)).await;
     let said = script.log(0).len();
-    house.clock.advance(Duration::from_secs(11));
+    house.pass(11).await;
     house.until(|| (script.log(0).len() > said).then_some(())).await;
-    house.clock.advance(Duration::from_secs(11));
+    house.pass(11).await;
     house.entry(|entry| entry.kind() == "source.closed" && entry.text("cause") == "up.stalled").await;
     house.close().await;
 }

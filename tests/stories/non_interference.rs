@@ -123,7 +123,7 @@ async fn r10_every_input_is_counted_by_kind_in_the_trace_and_dropped() {
     // The next answer proves that the stream is still in step.
     eye.ask(false).await;
     assert!(eye.update().await);
-    house.clock.advance(Duration::from_secs(61));
+    house.pass(61).await;
     let counted = house.entry(|entry| entry.kind() == "view.counters").await;
     assert_eq!(counted.count("dropped_key"), Some(2));
     eye.leave().await;

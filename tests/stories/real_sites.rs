@@ -96,7 +96,7 @@ async fn x11vnc_is_seen_as_it_is() {
     let house = House::open(&demo_site("a", local(port))).await;
     // x11vnc takes a moment to listen: Show tries again by itself.
     let _ = house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await;
-    house.clock.advance(std::time::Duration::from_secs(2));
+    house.pass(2).await;
     house.entry(|entry| entry.kind() == "source.opened").await;
     sees(&house, &display, number::HEXTILE).await;
     house.close().await;
@@ -119,7 +119,7 @@ async fn a_site_made_with_libvncserver_is_seen_as_it_is_and_receives_no_input() 
     let _site = Program::start(Command::new(program).arg(port.to_string()).arg(&log), &dir.path().join("site.log"));
     let house = House::open(&demo_site("a", local(port))).await;
     let _ = house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await;
-    house.clock.advance(std::time::Duration::from_secs(2));
+    house.pass(2).await;
     house.entry(|entry| entry.kind() == "source.opened").await;
     let mut expected = Picture::new(Size::new(320, 200));
     for y in 0..200u16 {
@@ -214,7 +214,7 @@ async fn a_refused_login_is_never_tried_again_by_itself() {
     let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
     assert!(outcome.contains("refused the login"), "{outcome}");
     house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "needs_operator").await;
-    house.clock.advance(std::time::Duration::from_secs(600));
+    house.pass(120).await;
     house.clock.sleep(std::time::Duration::from_millis(300)).await;
     let attempts = house.entries().iter().filter(|entry| entry.kind() == "source.opening").count();
     assert_eq!(attempts, 1);
@@ -263,7 +263,7 @@ async fn silence_after_a_password_is_read_as_a_refusal() {
     let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
     assert!(outcome.contains("refused the login"), "{outcome}");
     house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "needs_operator").await;
-    house.clock.advance(std::time::Duration::from_secs(600));
+    house.pass(120).await;
     house.clock.sleep(std::time::Duration::from_millis(300)).await;
     assert!(!site.is_finished(), "nobody came again");
     site.abort();

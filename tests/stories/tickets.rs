@@ -46,7 +46,7 @@ async fn a_ticket_is_worth_nothing_after_sixty_seconds_or_in_other_hands() {
     let ticket = house.ticket("a").await;
     assert!(refusal(&house, "paul", &ticket).await.contains(english(Refusal::TicketOfAnother)));
     let ticket = house.ticket("a").await;
-    house.clock.advance(Duration::from_secs(62));
+    house.pass(62).await;
     assert!(refusal(&house, "claire", &ticket).await.contains(english(Refusal::TicketExpired)));
     assert!(refusal(&house, "claire", "").await.contains(english(Refusal::TicketUnknown)));
     house.close().await;
@@ -71,7 +71,7 @@ async fn a_stranger_who_says_nothing_is_closed_after_ten_seconds() {
     let mut silent = stranger(house.node().addresses.viewers).await;
     let mut answer = [0; 12];
     silent.read_exact(&mut answer).await.unwrap();
-    house.clock.advance(Duration::from_secs(11));
+    house.pass(11).await;
     assert_eq!(silent.read(&mut answer).await.unwrap(), 0);
     let refused = house.entry(|entry| entry.kind() == "conn.refused").await;
     assert_eq!(refused.text("cause"), "dn.timeout");

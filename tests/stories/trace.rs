@@ -93,7 +93,7 @@ async fn r44_when_the_trace_cannot_be_written_pictures_end_and_none_starts() {
     assert!(house.clock.now() - told < Duration::from_secs(5));
     assert!(refused.is_some(), "no session starts");
     limit.lift();
-    house.clock.advance(Duration::from_secs(3));
+    house.pass(3).await;
     house.entry(|entry| entry.kind() == "log.gap").await;
     house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "no_trace").await;
     let ended = house.entry(|entry| entry.kind() == "view.ended").await;
