@@ -31,6 +31,7 @@ pub fn site_messages(data: &[u8]) {
         LAST_RECT,
         DESKTOP_NAME,
         CURSOR,
+        *QUALITY.start(),
     ];
     let mut stream = ServerStream::new(PixelFormat::NATIVE, &asked);
     let mut picture = Picture::new(Size::new(320, 200));

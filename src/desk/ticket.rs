@@ -68,10 +68,10 @@ pub enum Form {
 }
 
 impl Presented {
-    /// The login that was typed: one that cannot be a login matches no ticket.
+    /// The login that was typed, if the way in has one.
     pub(super) fn login(&self) -> Option<Login> {
         match &self.form {
-            Form::Plain { login, .. } => Some(Login::try_from(login.clone()).unwrap_or_else(|_| nobody())),
+            Form::Plain { login, .. } => Login::try_from(login.clone()).ok(),
             Form::Short { .. } => None,
         }
     }
@@ -82,11 +82,6 @@ impl Presented {
             Form::Short { .. } => String::new(),
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "a constant that is a login")]
-fn nobody() -> Login {
-    Login::try_from("-".to_owned()).expect("a hyphen is a login")
 }
 
 /// The short forms alive, and which ticket each is. Guarded by its own lock; bounded; gone with the process.
@@ -114,7 +109,8 @@ impl ShortTickets {
     /// The hash of the ticket that was shown, if it can be one.
     pub(super) fn hash_of(&self, presented: &Presented, now: OffsetDateTime) -> Option<Vec<u8>> {
         match &presented.form {
-            Form::Plain { secret, .. } => Some(hash(secret)),
+            // What cannot be a login matches no ticket, and uses none up.
+            Form::Plain { login, secret } => Login::try_from(login.clone()).ok().map(|_| hash(secret)),
             Form::Short { challenge, response } => {
                 let mut alive = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 alive.retain(|short| short.expires >= now);

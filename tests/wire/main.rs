@@ -5,4 +5,5 @@
 mod captures;
 mod fuzz;
 mod golden;
+mod hostile;
 mod roundtrip;

@@ -2,7 +2,9 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::rfb::error::ProtocolError;
+use super::Step;
+use crate::rfb::Reader;
+use crate::rfb::error::{Halt, ProtocolError};
 
 /// Inflated bytes held at most: a decoder takes them before more are made.
 const AHEAD: usize = 64 << 10;
@@ -100,5 +102,44 @@ impl Compressed {
     /// All input was taken and still too little came out.
     pub fn starved(&self) -> Result<(), ProtocolError> {
         if self.left == 0 { Err(ProtocolError::Inflate(self.name)) } else { Ok(()) }
+    }
+}
+
+/// A rectangle behind a 32-bit length: Zlib and ZRLE. What is inflated goes to `draw`, which takes what it can use.
+#[derive(Debug, Default)]
+pub(super) struct Prefixed {
+    data: Option<Compressed>,
+    drawn: bool,
+}
+
+impl Prefixed {
+    /// `most` is what the rectangle can hold uncompressed, in bytes.
+    pub fn step(
+        &mut self,
+        input: &[u8],
+        stream: &mut Inflater,
+        most: usize,
+        name: &'static str,
+        draw: impl FnOnce(&[u8]) -> Result<Option<Step>, ProtocolError>,
+    ) -> Result<Option<Step>, ProtocolError> {
+        let Some(data) = &mut self.data else {
+            let mut r = Reader::new(input);
+            let Some(length) = Halt::or_wait(r.u32())? else { return Ok(None) };
+            self.data = Some(Compressed::new(length as usize, most, name)?);
+            return Ok(Step::of(r.taken(), false));
+        };
+        let taken = data.feed(input, stream)?;
+        let mut moved = taken > 0;
+        if !self.drawn {
+            if let Some(step) = draw(stream.ready())? {
+                stream.consume(step.taken);
+                self.drawn = step.done;
+                moved = true;
+            } else if !moved {
+                data.starved()?;
+            }
+        }
+        let done = self.drawn && data.finish(stream)?;
+        Ok((moved || done).then_some(Step { taken, done }))
     }
 }

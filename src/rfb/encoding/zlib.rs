@@ -1,19 +1,17 @@
 //! Zlib (rfbproto, encoding 6): a Raw rectangle through one zlib stream per connection.
 
-use super::inflate::{Compressed, Inflater};
+use super::inflate::{Inflater, Prefixed};
 use super::{Step, raw};
 use crate::geometry::Rect;
 use crate::picture::Picture;
-use crate::rfb::Reader;
 use crate::rfb::codec::Put;
-use crate::rfb::error::{Halt, ProtocolError};
+use crate::rfb::error::ProtocolError;
 use crate::rfb::pixel_format::Shape;
 
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    data: Option<Compressed>,
+    data: Prefixed,
     rows: raw::Rows,
-    drawn: bool,
 }
 
 impl Body {
@@ -25,26 +23,8 @@ impl Body {
         stream: &mut Inflater,
         picture: &mut Picture,
     ) -> Result<Option<Step>, ProtocolError> {
-        let Some(data) = &mut self.data else {
-            let mut r = Reader::new(input);
-            let Some(length) = Halt::or_wait(r.u32())? else { return Ok(None) };
-            let raw = rect.area() as usize * shape.bytes();
-            self.data = Some(Compressed::new(length as usize, raw, "Zlib")?);
-            return Ok(Step::of(4, length == 0 && raw == 0));
-        };
-        let taken = data.feed(input, stream)?;
-        let mut moved = taken > 0;
-        if !self.drawn {
-            if let Some(step) = self.rows.step(stream.ready(), rect, shape, picture)? {
-                stream.consume(step.taken);
-                self.drawn = step.done;
-                moved = true;
-            } else if !moved {
-                data.starved()?;
-            }
-        }
-        let done = self.drawn && data.finish(stream)?;
-        Ok((moved || done).then_some(Step { taken, done }))
+        let most = rect.area() as usize * shape.bytes();
+        self.data.step(input, stream, most, "Zlib", |bytes| self.rows.step(bytes, rect, shape, picture))
     }
 }
 

@@ -1,6 +1,6 @@
 //! ZRLE (RFC 6143 §7.7.6): 64×64 tiles through one zlib stream; and TRLE (§7.7.5): 16×16 tiles as they are.
 
-use super::inflate::{Compressed, Inflater};
+use super::inflate::{Inflater, Prefixed};
 use super::tile::{self, Tile};
 use super::zlib::{Deflater, patch_length};
 use super::{SLICE, Step};
@@ -64,14 +64,13 @@ impl Trle {
 
 #[derive(Debug)]
 pub(crate) struct Zrle {
-    data: Option<Compressed>,
+    data: Prefixed,
     tiles: Tiles,
-    drawn: bool,
 }
 
 impl Default for Zrle {
     fn default() -> Self {
-        Self { data: None, tiles: Tiles { side: 64, next: 0, tile: Tile::default() }, drawn: false }
+        Self { data: Prefixed::default(), tiles: Tiles { side: 64, next: 0, tile: Tile::default() } }
     }
 }
 
@@ -84,27 +83,9 @@ impl Zrle {
         stream: &mut Inflater,
         picture: &mut Picture,
     ) -> Result<Option<Step>, ProtocolError> {
-        let Some(data) = &mut self.data else {
-            let mut r = Reader::new(input);
-            let Some(length) = Halt::or_wait(r.u32())? else { return Ok(None) };
-            // A tile of 64×64 takes at most its pixels with a run length each, and its palette.
-            let raw = rect.area() as usize * (shape.bytes() + 1) + 1024;
-            self.data = Some(Compressed::new(length as usize, raw, "ZRLE")?);
-            return Ok(Step::of(4, length == 0 && rect.is_empty()));
-        };
-        let taken = data.feed(input, stream)?;
-        let mut moved = taken > 0;
-        if !self.drawn {
-            if let Some(step) = self.tiles.step(stream.ready(), rect, shape, picture)? {
-                stream.consume(step.taken);
-                self.drawn = step.done;
-                moved = true;
-            } else if !moved {
-                data.starved()?;
-            }
-        }
-        let done = self.drawn && data.finish(stream)?;
-        Ok((moved || done).then_some(Step { taken, done }))
+        // A tile takes at most its pixels with a run length each, and its palette.
+        let most = rect.area() as usize * (shape.bytes() + 1) + 1024;
+        self.data.step(input, stream, most, "ZRLE", |bytes| self.tiles.step(bytes, rect, shape, picture))
     }
 }
 
