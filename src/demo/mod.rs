@@ -141,7 +141,7 @@ fn update(picture: &Picture, damage: &[Rect], wish: &Wish, streams: &mut tight::
         part.take(picture, rect);
         if wish.tight {
             put_rect(rect, number::TIGHT, out);
-            tight::encode(&part, &wish.format, None, streams, out);
+            tight::encode(&part, &wish.format, tight::Loss::None, streams, out);
         } else {
             put_rect(rect, number::RAW, out);
             raw::encode(&part, &wish.format.pixel(), out);

@@ -127,13 +127,19 @@ impl Shared {
     /// Records first, then opens: what gives rights counts once its entry is durable.
     async fn show(&self, site: &SiteName) -> anyhow::Result<Outcome> {
         let handle = self.site(site)?;
+        let was_paused = handle.state.borrow().standing == Standing::Paused;
         let answered = {
             let _one_at_a_time = handle.acts.lock().await;
             self.desk.stand(site, Standing::Showing, "ordered").await?;
             handle.open().await
         };
         Ok(match answered.await? {
-            None => done(format!("{site} is shown")),
+            None => {
+                if was_paused {
+                    self.tell_sessions(site, "view.resumed", "ordered").await;
+                }
+                done(format!("{site} is shown"))
+            }
             Some(trouble) => Outcome::Failed {
                 message: format!(
                     "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
@@ -153,11 +159,15 @@ impl Shared {
             handle.halt().await;
             // An opening that was ordered before is over by now.
             handle.stand(standing);
+            self.hold_sessions(site);
         };
         act().await;
         let _one_at_a_time = handle.acts.lock().await;
         act().await;
         self.desk.stand(site, standing, "ordered").await?;
+        if standing == Standing::Paused {
+            self.tell_sessions(site, "view.paused", "ordered").await;
+        }
         Ok(())
     }
 

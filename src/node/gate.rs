@@ -1,6 +1,8 @@
 //! The gate: lets viewers in by the rules, and writes down every attempt.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
+
+use tokio::sync::watch;
 
 use super::{Running, Shared};
 use crate::desk::{Denied, Presented};
@@ -8,13 +10,12 @@ use crate::governance::{Admission, Refusal, Standing};
 use crate::id::{ConnectionId, SessionId};
 use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
-use crate::trace::Event;
+use crate::trace::{Event, Quota};
 use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
 
 impl Gate for Shared {
     async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
-        let free = self.quota.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now());
-        if !free {
+        if !peer.known && !self.quota().take(peer.address.ip(), self.clock.now()) {
             self.limited(peer, "stranger_quota");
             return None;
         }
@@ -55,8 +56,9 @@ impl Gate for Shared {
                 Refusal::NoTrace
             }
         })?;
-        // A known person: not the strangers' entries.
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back();
+        if !peer.known {
+            self.quota().give_back(peer.address.ip());
+        }
         let seat = self.seat(connection, peer, admission).await;
         if let Err((refusal, session)) = &seat {
             self.sessions().remove(session);
@@ -89,19 +91,24 @@ fn with_dropped(event: Event, dropped: Vec<(InputKind, u64)>) -> Event {
 }
 
 impl Shared {
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Registers the session first, so that a stop that comes now finds it; then asks again and records the start.
     async fn seat(&self, connection: &ConnectionId, peer: Peer, admission: Admission) -> Result<Seat, (Refusal, SessionId)> {
         let session = admission.session().clone();
         let refused = |refusal| (refusal, session.clone());
         let site = self.sites.get(admission.site()).ok_or_else(|| refused(Refusal::SiteUnknown))?;
         let (switch, ending) = signal::<Ending>();
+        let (hold, holds) = watch::channel(0);
         let viewers = {
             let mut sessions = self.sessions();
             if sessions.len() >= self.max_sessions {
                 return Err(refused(Refusal::Busy));
             }
             let running =
-                Running { site: admission.site().clone(), account: admission.account().clone(), switch: switch.clone() };
+                Running { site: admission.site().clone(), account: admission.account().clone(), switch: switch.clone(), hold };
             sessions.insert(session.clone(), running);
             sessions.values().filter(|running| running.site == *admission.site()).count()
         };
@@ -125,6 +132,6 @@ impl Shared {
             .sealed("site", admission.site().as_str())
             .sealed("src", peer.address.to_string());
         let recorded = self.log.append(event).await.map_err(|_| refused(Refusal::NoTrace))?;
-        Ok(Seat { admission, recorded, screen: site.reader.clone(), label: site.label.clone(), switch, ending })
+        Ok(Seat { admission, recorded, screen: site.reader.clone(), label: site.label.clone(), switch, ending, holds })
     }
 }

@@ -1,11 +1,12 @@
 //! The node: wires the rooms together. Sites report to it, viewers are let in by it, and it writes down what happens.
 //!
-//! Two runtimes: the caller's, where connections are accepted, traced, ended and cut; and a pool for pixels alone, so
-//! that no picture delays a stop.
+//! Three runtimes: the caller's, where connections are accepted, traced, ended and cut; and two for pixels alone
+//! (`pools`), so that no picture delays a stop and no viewer a source.
 
 pub mod act;
 pub mod control;
 mod gate;
+mod pools;
 mod site;
 
 use std::collections::HashMap;
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
@@ -32,10 +34,9 @@ use crate::store::Store;
 use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Entrance, Limits, Listener};
 use crate::{tls, web};
+use pools::Pools;
 use site::SiteHandle;
 
-/// Entries that strangers may cause in an hour.
-const STRANGERS_PER_HOUR: u32 = 20_000;
 /// How often folded entries are written and a broken trace is tried again.
 const TURN: Duration = Duration::from_secs(2);
 /// How long an orderly stop waits for sessions to end.
@@ -46,6 +47,7 @@ struct Running {
     site: SiteName,
     account: AccountId,
     switch: Switch<Ending>,
+    hold: watch::Sender<u64>,
 }
 
 /// What all parts of a node share. Each lock is held for no wait.
@@ -74,7 +76,8 @@ pub struct Addresses {
 /// A running node.
 pub struct Node {
     shared: Arc<Shared>,
-    pixels: Option<Runtime>,
+    /// Ends with the node.
+    _pools: Pools,
     tasks: JoinSet<()>,
     pub addresses: Addresses,
 }
@@ -109,9 +112,7 @@ impl Node {
         log.append(Event::new("process.start").outcome("ok").public("version", env!("CARGO_PKG_VERSION"))).await?;
         desk.pause_all().await?;
         let metrics = Metrics::default();
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let pixels =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(cores).thread_name("pixels").enable_all().build()?;
+        let pools = Pools::start()?;
         let mut tasks = JoinSet::new();
         let mut sites = HashMap::new();
         for site in &config.sites {
@@ -125,7 +126,7 @@ impl Node {
                 desk: Arc::clone(&desk),
                 clock: clock.clone(),
                 metrics: metrics.clone(),
-                pixels: pixels.handle().clone(),
+                pixels: pools.sites(),
             };
             sites.insert(site.name.clone(), site::start(wiring, &mut tasks));
         }
@@ -137,13 +138,13 @@ impl Node {
             sessions: Mutex::default(),
             max_sessions: config.viewers.max_sessions,
             fold: Mutex::default(),
-            quota: Mutex::new(Quota::new(STRANGERS_PER_HOUR, clock.now())),
+            quota: Mutex::new(Quota::new(clock.now())),
             owing: AtomicBool::new(false),
         });
-        let addresses = listen(config, &shared, &metrics, &pixels, &mut tasks).await?;
+        let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).keep_house());
-        Ok(Self { shared, pixels: Some(pixels), tasks, addresses })
+        Ok(Self { shared, _pools: pools, tasks, addresses })
     }
 
     pub fn shared(&self) -> &Arc<Shared> {
@@ -168,17 +169,6 @@ impl Node {
             }
         }
         self.shared.desk.store().close().await;
-        if let Some(pixels) = self.pixels.take() {
-            pixels.shutdown_background();
-        }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(pixels) = self.pixels.take() {
-            pixels.shutdown_background();
-        }
     }
 }
 
@@ -186,7 +176,7 @@ async fn listen(
     config: &Config,
     shared: &Arc<Shared>,
     metrics: &Metrics,
-    pixels: &Runtime,
+    pixels: Handle,
     tasks: &mut JoinSet<()>,
 ) -> Result<Addresses> {
     let viewers = &config.viewers;
@@ -197,7 +187,7 @@ async fn listen(
         tunnel_only: viewers.workstations.is_some(),
         gate: Arc::clone(shared),
         limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
-        pixels: pixels.handle().clone(),
+        pixels,
         clock: clock.clone(),
         metrics: metrics.clone(),
     };
@@ -257,6 +247,21 @@ impl Shared {
     /// Ends the sessions that `which` picks, at once.
     fn end_sessions(&self, ending: Ending, which: impl Fn(&Running) -> bool) {
         self.sessions().values().filter(|running| which(running)).for_each(|running| running.switch.raise(ending));
+    }
+
+    /// Tells of each session on a site that its picture went or came back.
+    async fn tell_sessions(&self, site: &SiteName, kind: &str, cause: &str) {
+        let told: Vec<SessionId> =
+            self.sessions().iter().filter(|(_, running)| running.site == *site).map(|(id, _)| id.clone()).collect();
+        for session in told {
+            self.log.note(Event::new(kind).outcome("ok").cause(cause).session(&session)).await;
+        }
+    }
+
+    /// The picture was taken from those who look at a site: what was copied of it must leave the node or be cut.
+    fn hold_sessions(&self, site: &SiteName) {
+        let mut sessions = self.sessions();
+        sessions.values_mut().filter(|running| running.site == *site).for_each(|running| running.hold.send_modify(|n| *n += 1));
     }
 
     /// No trace, no picture: ends everything as soon as an entry cannot be made durable.

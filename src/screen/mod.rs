@@ -29,7 +29,7 @@ pub enum Face {
     Awaited(Awaited),
     /// The picture is the site's.
     Live,
-    /// The link failed: the last picture, as it was at that time.
+    /// The site does not answer, or its link failed: the last picture, known to be its own at that time.
     Stale { since: Instant },
 }
 
@@ -160,7 +160,20 @@ impl ScreenWriter {
 
     /// The site answered: the picture is its picture, changed or not.
     pub fn prove(&mut self, now: Instant) {
-        self.shared.write().proved = Some(now);
+        let mut published = self.shared.write();
+        published.proved = Some(now);
+        let doubted = matches!(published.face, Face::Stale { .. });
+        drop(published);
+        if doubted {
+            self.change(|published| published.face = Face::Live);
+        }
+    }
+
+    /// The site does not answer: the last picture stays, marked, until it does ([`ScreenWriter::prove`]).
+    pub fn doubt(&mut self, since: Instant) {
+        if self.shared.read().face == Face::Live {
+            self.stale(since);
+        }
     }
 
     /// The link failed: the last picture stays, marked, until [`ScreenWriter::clear`].

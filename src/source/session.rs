@@ -12,7 +12,9 @@ use crate::rfb::{Buffer, Encode, Fence, Outbound, PixelFormat, Request};
 use crate::screen::ScreenWriter;
 
 /// Without a word from the site for this long, it is asked whether it is there.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
+/// Without a word for this long, viewers are told that the picture may no longer be the site's.
+const DOUBT: Duration = Duration::from_secs(7);
 /// And this is how long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// Inside a message, a site must send [`CRAWL`] bytes in this time.
@@ -81,6 +83,8 @@ pub struct Session {
     /// When the frame before was complete: the next is not read earlier than an interval later.
     last_frame: Option<Instant>,
     heard: Instant,
+    /// Viewers were told that the site has not answered since it was heard last.
+    doubted: bool,
     probed: Option<Instant>,
     /// Where and when progress inside a message was last measured.
     progress: (Instant, u64),
@@ -107,6 +111,7 @@ impl Session {
             ask_at: None,
             last_frame: None,
             heard: now,
+            doubted: false,
             probed: None,
             progress: (now, 0),
             received: 0,
@@ -131,8 +136,7 @@ impl Session {
 
     /// Bytes arrived.
     pub fn heard(&mut self, bytes: usize, now: Instant) {
-        self.heard = now;
-        self.probed = None;
+        (self.heard, self.doubted, self.probed) = (now, false, None);
         self.received += bytes as u64;
         self.metrics.source_bytes.inc_by(bytes as u64);
     }
@@ -259,6 +263,10 @@ impl Session {
             }
             self.progress = (now, self.received);
         }
+        if !self.doubted && now.saturating_duration_since(self.heard) >= DOUBT {
+            self.doubted = true;
+            screen.doubt(self.heard);
+        }
         match self.probed {
             Some(at) if now.saturating_duration_since(at) >= ANSWER => return Err(SessionError::Stalled),
             None if now.saturating_duration_since(self.heard) >= SILENCE && self.is_between_messages() => {
@@ -279,6 +287,9 @@ impl Session {
         let mut deadline = self.probed.map_or(self.heard + SILENCE, |at| at + ANSWER);
         if !self.is_between_messages() {
             deadline = self.progress.0 + STALL;
+        }
+        if !self.doubted {
+            deadline = deadline.min(self.heard + DOUBT);
         }
         // Never in the past: what is due was done by the tick before, but for what waits on other things.
         let deadline = deadline.max(now + Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! Strangers cannot fill the trace: what limits refuse is counted and folded, and entries about strangers have a quota.
+//! What limits refuse is counted and folded: strangers cannot fill the trace with it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -44,7 +44,7 @@ impl Fold {
 }
 
 /// An IPv4 /24 or IPv6 /48.
-fn prefix(peer: IpAddr) -> String {
+pub(super) fn prefix(peer: IpAddr) -> String {
     match peer.to_canonical() {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
@@ -54,34 +54,5 @@ fn prefix(peer: IpAddr) -> String {
             let [a, b, c, ..] = v6.segments();
             format!("{a:x}:{b:x}:{c:x}::/48")
         }
-    }
-}
-
-/// How many entries strangers may cause in an hour.
-#[derive(Debug)]
-pub struct Quota {
-    limit: u32,
-    used: u32,
-    since: Instant,
-}
-
-impl Quota {
-    pub fn new(limit: u32, now: Instant) -> Self {
-        Self { limit, used: 0, since: now }
-    }
-
-    /// Takes one entry; false when the hour's are used up.
-    pub fn take(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.since) >= Duration::from_secs(3600) {
-            (self.used, self.since) = (0, now);
-        }
-        let free = self.used < self.limit;
-        self.used += u32::from(free);
-        free
-    }
-
-    /// Gives one back: the stranger turned out to be a known person.
-    pub fn give_back(&mut self) {
-        self.used = self.used.saturating_sub(1);
     }
 }

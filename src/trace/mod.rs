@@ -8,13 +8,15 @@
 mod event;
 mod fold;
 mod log;
+mod quota;
 mod read;
 mod reserve;
 mod sealed;
 
 pub use event::Event;
-pub use fold::{Fold, Quota};
+pub use fold::Fold;
 pub use log::{Health, Log};
+pub use quota::Quota;
 pub use read::{Entry, tail};
 
 use std::path::PathBuf;

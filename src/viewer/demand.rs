@@ -20,6 +20,8 @@ pub(super) struct Preferences {
     /// JPEG quality, 1 to 100; `None`: exact pixels only.
     pub quality: Option<u8>,
     pub resize: Option<i32>,
+    /// Whether an update may end by LastRect, before the count that it would have announced.
+    pub last_rect: bool,
 }
 
 /// Shared by the reading and the writing half of a viewer, under its own lock, held for no wait.
@@ -50,7 +52,8 @@ pub(super) struct State {
 
 impl Demand {
     pub fn new() -> Self {
-        let preferences = Preferences { format: PixelFormat::NATIVE, encoding: number::RAW, quality: None, resize: None };
+        let preferences =
+            Preferences { format: PixelFormat::NATIVE, encoding: number::RAW, quality: None, resize: None, last_rect: false };
         let state = State {
             preferences,
             wanted: None,
@@ -146,6 +149,7 @@ impl State {
         });
         // −308 unlocks SetDesktopSize in several viewers: −223 wherever it is known.
         let lists = |n: i32| list.contains(&n).then_some(n);
+        self.preferences.last_rect = list.contains(&LAST_RECT);
         self.preferences.resize = lists(DESKTOP_SIZE).or(lists(EXTENDED_DESKTOP_SIZE));
         if list.contains(&FENCE) && !self.fence_known {
             (self.fence_known, self.fence_owed) = (true, true);

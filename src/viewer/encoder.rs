@@ -3,6 +3,7 @@
 use super::demand::Preferences;
 use crate::geometry::Rect;
 use crate::picture::Picture;
+use crate::rfb::encoding::tight::Loss;
 use crate::rfb::encoding::zlib::Deflater;
 use crate::rfb::encoding::{hextile, number, raw, tight, zlib, zrle};
 use crate::rfb::server::put_rect;
@@ -16,13 +17,12 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// Appends the rectangle that `picture` is. True: pixels were lost, with the viewer's leave.
-    pub fn encode(&mut self, picture: &Picture, rect: Rect, preferences: &Preferences, exact: bool, out: &mut Vec<u8>) -> bool {
+    pub fn encode(&mut self, picture: &Picture, rect: Rect, preferences: &Preferences, loss: Loss, out: &mut Vec<u8>) -> bool {
         let format = &preferences.format;
         put_rect(rect, preferences.encoding, out);
         match preferences.encoding {
             number::TIGHT => {
-                let quality = preferences.quality.filter(|_| !exact);
-                return tight::encode(picture, format, quality, &mut self.tight, out);
+                return tight::encode(picture, format, loss, &mut self.tight, out);
             }
             number::ZRLE => zrle::encode(picture, &format.cpixel(), &mut self.zrle, out),
             number::HEXTILE => hextile::encode(picture, &format.pixel(), out),

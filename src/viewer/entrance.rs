@@ -1,15 +1,15 @@
 //! From a socket to a seat: the handshake, TLS where it belongs, and the gate's verdict.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::limits::Place;
 use super::{Ending, Entrance, Gate, Peer, Seat, Tally, TlsFacts};
 use crate::clock::{Clock, Elapsed};
 use crate::desk::{Form, Presented};
@@ -73,9 +73,8 @@ pub(super) struct Door<'a, G> {
     pub peer: Peer,
     pub tls: &'a Arc<ServerConfig>,
     pub clock: &'a Clock,
-    /// A place among the handshakes, given back when a person's login begins.
-    pub permit: Mutex<Option<OwnedSemaphorePermit>>,
-    pub logins: &'a Arc<Semaphore>,
+    /// Among the handshakes, then among those who type.
+    pub place: Place,
     pub tunnel_only: bool,
 }
 
@@ -130,8 +129,9 @@ impl<G: Gate> Door<'_, G> {
         mut handshake: ServerHandshake,
         certificate: Certificate,
     ) -> Result<Entered<S>, Turned> {
-        let _place = Arc::clone(self.logins).try_acquire_owned().map_err(|_| Turned("dn.busy"))?;
-        drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if !self.place.begin_login() {
+            return Err(Turned("dn.busy"));
+        }
         let mut buffer = Buffer::default();
         let Pause::Decide(credentials) = self.until(&mut stream, &mut handshake, &mut buffer, LOGIN).await? else {
             return Err(Turned("dn.handshake"));

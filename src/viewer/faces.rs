@@ -27,8 +27,8 @@ pub(super) fn notice(face: Face, clock: &Clock) -> Option<Notice> {
             let at: OffsetDateTime = clock.wall() - age;
             let at = at.format(format_description!("[hour]:[minute]:[second]")).unwrap_or_default();
             Some(Notice::strip(&lines(
-                &format!("Liaison perdue : image figée depuis {at} UTC."),
-                &format!("Link lost: the picture has stood still since {at} UTC."),
+                &format!("Le site ne répond plus : image figée depuis {at} UTC."),
+                &format!("The site does not answer: the picture has stood still since {at} UTC."),
             )))
         }
     }

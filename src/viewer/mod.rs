@@ -4,18 +4,23 @@
 //! receives is counted and dropped unless it is a display request; nothing here can reach a source. A session needs an
 //! [`Admission`] and a [`Recorded`]: the [`Gate`] gives both.
 
-mod counters;
 mod cut;
 mod demand;
 mod encoder;
 mod entrance;
 mod faces;
+mod gauges;
+mod limits;
 pub mod listener;
+mod pressure;
+mod seated;
 mod session;
 mod update;
 
 use std::future::Future;
 use std::net::SocketAddr;
+
+use tokio::sync::watch;
 
 use crate::desk::Presented;
 use crate::governance::{Admission, Refusal};
@@ -26,7 +31,8 @@ use crate::shutdown::{Shutdown, Switch};
 use crate::trace::Recorded;
 
 pub use cut::Cut;
-pub use listener::{Entrance, Limits, Listener};
+pub use limits::Limits;
+pub use listener::{Entrance, Listener};
 
 /// Why a session ended. The codes stand in the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub enum Ending {
     Left,
     /// The viewer took nothing for 30 seconds.
     NoProgress,
+    /// The site was paused and the viewer was too slow to take what it was owed before: it was cut.
+    SlowToPause,
     /// The viewer cannot follow the screen's new size.
     CannotResize,
     /// The viewer broke the protocol: the code says how.
@@ -60,6 +68,7 @@ impl Ending {
             Self::Shutdown => "shutdown",
             Self::Left => "viewer_left",
             Self::NoProgress => "no_progress",
+            Self::SlowToPause => "slow_to_pause",
             Self::CannotResize => "cannot_resize",
             Self::Broken(code) => code,
             Self::Lost => "connection_lost",
@@ -79,6 +88,8 @@ pub struct Seat {
     /// Ends the session from outside, and sees that it must end.
     pub switch: Switch<Ending>,
     pub ending: Shutdown<Ending>,
+    /// Changes when the screen was cleared by order: what was copied before must soon have left the node.
+    pub holds: watch::Receiver<u64>,
 }
 
 /// Where a connection came in.
@@ -86,6 +97,8 @@ pub struct Seat {
 pub struct Peer {
     pub address: SocketAddr,
     pub entrance: Entrance,
+    /// Somebody was let in from this address not long ago.
+    pub known: bool,
 }
 
 /// What TLS agreed on with a viewer.

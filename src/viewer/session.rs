@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
-use super::counters::Counters;
 use super::demand::{Demand, Preferences, hull};
-use super::update::{Due, View};
+use super::gauges::Gauges;
+use super::pressure::Pressure;
+use super::update::{Due, Loss, View};
 use super::{Ending, Seat, Tally};
 use crate::clock::{Clock, Elapsed};
 use crate::geometry::Rect;
 use crate::metrics::{Kind, Metrics};
 use crate::rfb::Buffer;
 use crate::rfb::client::{ClientMessage, ClientStream};
-use crate::rfb::server::{put_end_of_continuous_updates, put_update};
+use crate::rfb::encoding::number;
+use crate::rfb::server::{UNTIL_LAST_RECT, put_end_of_continuous_updates, put_rect, put_update};
 
 /// A viewer that takes nothing for this long is closed.
 const NO_PROGRESS: Duration = Duration::from_secs(30);
@@ -37,12 +39,14 @@ pub(super) struct Session<S> {
 struct Reading<S> {
     stream: ReadHalf<S>,
     buffer: Buffer,
-    dropped: Counters,
+    gauges: Gauges,
 }
 
 struct Writing<S> {
     stream: WriteHalf<S>,
     view: View,
+    gauges: Gauges,
+    pressure: Pressure,
     out: Vec<u8>,
     updates: u64,
     rects: u64,
@@ -55,11 +59,22 @@ struct Writing<S> {
 
 impl<S: AsyncRead + AsyncWrite> Session<S> {
     /// A session over a stream whose handshake is done; `buffer` holds what came after it.
-    pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, dropped: Counters, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, gauges: Gauges, clock: Clock, metrics: Metrics) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let window = clock.now();
-        let writing = Writing { stream: writer, view, out: Vec::new(), updates: 0, rects: 0, bytes: 0, window, wanted: None };
-        let reading = Reading { stream: reader, buffer, dropped };
+        let writing = Writing {
+            stream: writer,
+            view,
+            gauges: gauges.clone(),
+            pressure: Pressure::default(),
+            out: Vec::new(),
+            updates: 0,
+            rects: 0,
+            bytes: 0,
+            window,
+            wanted: None,
+        };
+        let reading = Reading { stream: reader, buffer, gauges };
         Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
     }
 
@@ -87,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
             updates: self.writing.updates,
             rects: self.writing.rects,
             bytes: self.writing.bytes,
-            dropped: self.reading.dropped.tried(),
+            dropped: self.reading.gauges.tried(),
         }
     }
 }
@@ -108,7 +123,7 @@ impl<S: AsyncRead> Reading<S> {
                     match message {
                         None => {}
                         Some(ClientMessage::Input(input)) => {
-                            self.dropped.count(input.kind);
+                            self.gauges.count(input.kind);
                             metrics.inputs_dropped.get_or_create(&Kind { kind: input.kind.name() }).inc();
                         }
                         Some(ClientMessage::Request(request)) => {
@@ -204,30 +219,47 @@ impl<S: AsyncWrite> Writing<S> {
         (state.preferences, wanted)
     }
 
-    /// Encodes and sends an update piece by piece; told to end, it fills what is left with black.
+    /// Encodes and sends an update piece by piece. Told to end, or when the screen took another size, it is cut short
+    /// where the viewer knows LastRect; else what is left is filled with black.
     async fn update(
         &mut self,
         rects: &[Rect],
         preferences: &Preferences,
-        exact: bool,
+        repair: bool,
         seat: &Seat,
         clock: &Clock,
     ) -> Result<u64, Ending> {
         let pieces = self.view.pieces(rects);
-        put_update(pieces.len() as u16, &mut self.out);
-        let mut bytes = 0;
+        let (mut bytes, mut waited) = (0, Duration::ZERO);
+        let loss = match preferences.quality {
+            Some(quality) if !repair && self.pressure.is_slow(clock.now()) => Loss::WhereItSaves(quality),
+            Some(quality) if !repair => Loss::OfPhotographs(quality),
+            _ => Loss::None,
+        };
+        put_update(if preferences.last_rect { UNTIL_LAST_RECT } else { pieces.len() as u16 }, &mut self.out);
         for piece in pieces {
             let blank = seat.ending.reason().is_some();
-            self.view.put_piece(piece, preferences, exact, blank, &mut self.out);
+            if preferences.last_rect && (blank || !self.view.is_of_its_size()) {
+                break;
+            }
+            self.gauges.begin();
+            self.view.put_piece(piece, preferences, if blank { Loss::None } else { loss }, blank, &mut self.out);
             self.rects += 1;
             if self.out.len() >= CHUNK {
+                let before = clock.now();
                 bytes += self.send(clock).await?;
+                waited += clock.now() - before;
             }
             // One slice of pixels done: others may want the core.
             tokio::task::yield_now().await;
         }
+        if preferences.last_rect {
+            put_rect(Rect::default(), number::LAST_RECT, &mut self.out);
+        }
         self.updates += 1;
+        let before = clock.now();
         bytes += self.send(clock).await?;
+        self.pressure.waited(waited + (clock.now() - before), clock.now());
         Ok(bytes)
     }
 
@@ -244,6 +276,7 @@ impl<S: AsyncWrite> Writing<S> {
         let deadline = clock.now() + NO_PROGRESS;
         clock.within(deadline, self.stream.flush()).await.map_err(|Elapsed| Ending::NoProgress)?.map_err(|_| Ending::Lost)?;
         self.out.clear();
+        self.gauges.hand_over();
         self.bytes += sent as u64;
         Ok(sent as u64)
     }
@@ -257,7 +290,7 @@ impl<S: AsyncWrite> Writing<S> {
             let pieces = self.view.pieces(&[whole]);
             put_update(pieces.len() as u16, &mut self.out);
             for piece in pieces {
-                self.view.put_piece(piece, &preferences, true, true, &mut self.out);
+                self.view.put_piece(piece, &preferences, Loss::None, true, &mut self.out);
             }
             if self.send(clock).await.is_err() {
                 return;

@@ -10,6 +10,7 @@ use crate::geometry::{Rect, Size};
 use crate::mark::{Identity, Mark, Notice, stamp};
 use crate::picture::Picture;
 use crate::rfb::encoding::number;
+pub(super) use crate::rfb::encoding::tight::Loss;
 use crate::rfb::server::{put_rect, put_update};
 use crate::screen::{Face, Look, Region, ScreenReader};
 
@@ -181,7 +182,7 @@ impl View {
     }
 
     /// Appends one piece: the screen's pixels as this viewer may have them, or black when `blank`.
-    pub fn put_piece(&mut self, rect: Rect, preferences: &Preferences, exact: bool, blank: bool, out: &mut Vec<u8>) {
+    pub fn put_piece(&mut self, rect: Rect, preferences: &Preferences, loss: Loss, blank: bool, out: &mut Vec<u8>) {
         if blank || !self.screen.copy(self.size, rect, &mut self.copy) {
             self.copy.reset(rect.size());
         }
@@ -195,8 +196,13 @@ impl View {
                 notice.lay(&mut self.copy, rect.origin(), self.size);
             }
         }
-        let lost = self.encoder.encode(&self.copy, rect, preferences, exact, out);
+        let lost = self.encoder.encode(&self.copy, rect, preferences, loss, out);
         self.lossy.sent(rect, lost);
+    }
+
+    /// Whether the screen still has the size that the viewer knows.
+    pub fn is_of_its_size(&self) -> bool {
+        shown_size(&self.screen.look()) == self.size
     }
 
     /// Overwrites the copy: nothing of the picture stays behind.

@@ -200,7 +200,7 @@ impl Coder {
             put_rect(*rect, self.encoding, &mut out);
             match self.encoding {
                 number::TIGHT => {
-                    tight::encode(&part, &format, None, &mut self.tight, &mut out);
+                    tight::encode(&part, &format, tight::Loss::None, &mut self.tight, &mut out);
                 }
                 number::ZRLE => zrle::encode(&part, &format.cpixel(), &mut self.zrle, &mut out),
                 number::ZLIB => zlib::encode(&part, &format.pixel(), &mut self.zlib, &mut out),

@@ -97,7 +97,7 @@ proptest! {
             one_update(&picture, ZLIB, |out| zlib::encode(&picture, &format.pixel(), &mut zlib::Deflater::default(), out)),
             one_update(&picture, ZRLE, |out| zrle::encode(&picture, &format.cpixel(), &mut zlib::Deflater::default(), out)),
             one_update(&picture, TIGHT, |out| {
-                tight::encode(&picture, &format, None, &mut tight::Deflaters::default(), out);
+                tight::encode(&picture, &format, tight::Loss::None, &mut tight::Deflaters::default(), out);
             }),
         ];
         for (n, update) in updates.iter().enumerate() {
@@ -113,7 +113,7 @@ proptest! {
         let (mut zrle_bytes, mut tight_bytes) = (Vec::new(), Vec::new());
         for picture in [&first, &second] {
             zrle_bytes.extend(one_update(picture, ZRLE, |out| zrle::encode(picture, &format.cpixel(), &mut deflater, out)));
-            tight_bytes.extend(one_update(picture, TIGHT, |out| { tight::encode(picture, &format, None, &mut streams, out); }));
+            tight_bytes.extend(one_update(picture, TIGHT, |out| { tight::encode(picture, &format, tight::Loss::None, &mut streams, out); }));
         }
         let mut expected = Picture::new(size);
         expected.put(first.size().rect(), first.pixels());

@@ -264,9 +264,29 @@ fn put_compact_length(length: usize, out: &mut Vec<u8>) {
 #[derive(Debug, Default)]
 pub struct Deflaters([Deflater; 3]);
 
-/// Appends a picture of at most 2048 pixels a row in the form that suits its content. `quality` (1 to 100) is the
-/// viewer's leave to lose pixels; true is given back when that was used.
-pub fn encode(picture: &Picture, format: &PixelFormat, quality: Option<u8>, streams: &mut Deflaters, out: &mut Vec<u8>) -> bool {
+/// Where pixels may be lost, and the JPEG quality (1 to 100) that the viewer asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    None,
+    /// Text is never blurred.
+    OfPhotographs(u8),
+    /// Wherever there are too many colours for a palette: for slow lines.
+    WhereItSaves(u8),
+}
+
+impl Loss {
+    /// The quality at which this picture is sent as JPEG, if it is.
+    fn quality(self, picture: &Picture) -> Option<u8> {
+        match self {
+            Self::None => None,
+            Self::OfPhotographs(quality) => is_photographic(picture).then_some(quality),
+            Self::WhereItSaves(quality) => Some(quality),
+        }
+    }
+}
+
+/// Appends a picture of at most 2048 pixels a row in the form that suits its content. True: pixels were lost.
+pub fn encode(picture: &Picture, format: &PixelFormat, loss: Loss, streams: &mut Deflaters, out: &mut Vec<u8>) -> bool {
     let (shape, pixels) = (format.tpixel(), picture.pixels());
     // More colours than this in a small rectangle cost more than they save.
     let limit = (pixels.len() / 2).clamp(2, 256);
@@ -286,7 +306,7 @@ pub fn encode(picture: &Picture, format: &PixelFormat, quality: Option<u8>, stre
             put_basic(&indices, stream, out);
         }
         None => {
-            if let Some(quality) = quality.filter(|_| format.bytes() == 4 && is_photographic(picture)) {
+            if let Some(quality) = loss.quality(picture).filter(|_| format.bytes() == 4) {
                 let jpeg = jpeg::encode(picture, quality);
                 if !jpeg.is_empty() && jpeg.len() < 1 << 22 {
                     out.push(0x90);

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 pub use super::refused::HandshakeError;
-use super::{ServerInit, Version};
+use super::{ServerInit, Version, tight};
 use crate::geometry::Size;
 use crate::rfb::error::{Halt, ProtocolError, escaped};
 use crate::rfb::request::Outbound;
@@ -49,6 +49,8 @@ pub struct Entered {
     pub version: Version,
     /// "VeNCrypt X509Plain (262)"
     pub security: String,
+    /// All that the site offered, by name and number: outer types first, then those inside VeNCrypt or Tight.
+    pub offered: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,7 @@ pub struct ClientHandshake {
     version: Version,
     security: u32,
     tight: bool,
+    offered: Vec<u32>,
 }
 
 /// One move: the next stage and what to send on the way.
@@ -88,7 +91,7 @@ type Move = (Stage, Option<Vec<u8>>);
 
 impl ClientHandshake {
     pub fn new(login: Login, transport: Transport) -> Self {
-        Self { stage: Stage::Version, login, transport, version: Version::V3_8, security: 0, tight: false }
+        Self { stage: Stage::Version, login, transport, version: Version::V3_8, security: 0, tight: false, offered: Vec::new() }
     }
 
     /// Takes from `input`: the bytes taken and what to do. `None`: come back with more bytes.
@@ -108,7 +111,8 @@ impl ClientHandshake {
                 return Ok(Some((taken, None)));
             }
             self.stage = Stage::Done;
-            let entered = Entered { init, version: self.version, security: security::name(self.security) };
+            let offered = security::names(self.offered.iter().copied());
+            let entered = Entered { init, version: self.version, security: security::name(self.security), offered };
             return Ok(Some((taken, Some(Asked::Ready(entered)))));
         }
         let mut r = Reader::new(input);
@@ -150,7 +154,10 @@ impl ClientHandshake {
                 Ok((Stage::Types, Some(self.version.line().to_vec())))
             }
             Stage::Types => self.types(r),
-            Stage::TightTunnels => tight_tunnels(r),
+            Stage::TightTunnels => {
+                let tunnels = tight::tunnels(r)?;
+                Ok((Stage::TightTypes, tunnels))
+            }
             Stage::TightTypes => self.tight_types(r),
             Stage::Challenge => {
                 let challenge = r.array()?;
@@ -184,14 +191,7 @@ impl ClientHandshake {
                 Err(if login { HandshakeError::AuthFailed(text) } else { HandshakeError::Refused(text) }.into())
             }
             Stage::Init => server_init(r),
-            Stage::TightCapabilities(init) => {
-                let counts = [r.u16()?, r.u16()?, r.u16()?].map(u32::from);
-                r.skip(2)?;
-                if counts.iter().any(|n| *n > 512) {
-                    return Err(HandshakeError::Tight("more than 512 capabilities").into());
-                }
-                Ok((Stage::Capabilities { left: 16 * counts.iter().sum::<u32>(), init }, None))
-            }
+            Stage::TightCapabilities(init) => Ok((Stage::Capabilities { left: tight::capability_bytes(r)?, init }, None)),
             Stage::AwaitTls | Stage::Name { .. } | Stage::Capabilities { .. } | Stage::Done => Err(Stop::Wait),
         }
     }
@@ -233,6 +233,7 @@ impl ClientHandshake {
     fn choose(&mut self, offered: &[u8]) -> Result<(u8, Stage), HandshakeError> {
         let wide = || offered.iter().copied().map(u32::from);
         let has = |kind| offered.contains(&kind);
+        self.offered.extend(wide());
         let plain = match (&self.login, self.transport) {
             (_, Transport::Vencrypt) => None,
             (Login::Nothing, _) => Some((NONE, Stage::Result)),
@@ -274,9 +275,8 @@ impl ClientHandshake {
     }
 
     fn tight_types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
-        let count = r.u32()?;
-        let codes = capabilities(r, count)?;
-        if count == 0 {
+        let codes = tight::capabilities(r)?;
+        if codes.is_empty() {
             if !matches!(self.login, Login::Nothing) || self.transport == Transport::Vencrypt {
                 return Err(HandshakeError::Downgrade { offered: "Tight without authentication".to_owned() }.into());
             }
@@ -291,6 +291,7 @@ impl ClientHandshake {
     fn subtypes(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
         let count = r.u8()?;
         let offered = (0..count).map(|_| r.u32()).collect::<Result<Vec<_>, _>>()?;
+        self.offered.extend(&offered);
         let wanted = match (self.transport, &self.login) {
             (Transport::Vencrypt, Login::Nothing) if self.version == Version::V3_8 => X509_NONE,
             (Transport::Vencrypt, Login::Password(_)) => X509_VNC,
@@ -351,28 +352,8 @@ fn server_init(r: &mut Reader<'_>) -> Result<Move, Stop> {
     Ok((Stage::Name { left, init: ServerInit { size, format } }, None))
 }
 
-fn tight_tunnels(r: &mut Reader<'_>) -> Result<Move, Stop> {
-    let count = r.u32()?;
-    capabilities(r, count)?;
-    // Code 0 is "no tunnel"; some servers list other tunnels only and take it all the same.
-    Ok((Stage::TightTypes, (count > 0).then(|| vec![0; 4])))
-}
-
-/// The codes of capabilities of 16 bytes.
-fn capabilities(r: &mut Reader<'_>, count: u32) -> Result<Vec<u32>, Stop> {
-    if count > 512 {
-        return Err(HandshakeError::Tight("more than 512 capabilities").into());
-    }
-    let read = |r: &mut Reader<'_>| {
-        let code = r.u32()?;
-        r.skip(12)?;
-        Ok(code)
-    };
-    Ok((0..count).map(|_| read(r)).collect::<Result<_, Halt>>()?)
-}
-
 /// Why a step stopped.
-enum Stop {
+pub(super) enum Stop {
     Wait,
     Error(HandshakeError),
 }

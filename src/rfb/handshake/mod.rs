@@ -5,6 +5,7 @@
 pub mod client;
 mod refused;
 pub mod server;
+mod tight;
 
 use super::Reader;
 use super::error::{Halt, ProtocolError, escaped};

@@ -1,0 +1,53 @@
+//! What a session's own task writes down for whoever watches it from outside: what its viewer tried, and how far what
+//! was encoded has gone. Nothing but numbers: no key, no place, no text.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::rfb::input::InputKind;
+
+/// Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gauges(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    tried: [AtomicU64; InputKind::ALL.len()],
+    /// Pieces whose pixels were or are being copied from the screen.
+    begun: AtomicU64,
+    /// Of those, how many are wholly the system's.
+    handed_over: AtomicU64,
+}
+
+impl Gauges {
+    /// The viewer tried this; it was dropped.
+    pub fn count(&self, kind: InputKind) {
+        if let Some(counter) = self.0.tried.get(kind as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The kinds that were tried, and how often.
+    pub fn tried(&self) -> Vec<(InputKind, u64)> {
+        let counts = self.0.tried.iter().map(|counter| counter.load(Ordering::Relaxed));
+        InputKind::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// A piece is about to be copied from the screen.
+    pub fn begin(&self) {
+        self.0.begun.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn begun(&self) -> u64 {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+
+    /// Everything that was begun has been given to the system.
+    pub fn hand_over(&self) {
+        self.0.handed_over.store(self.begun(), Ordering::SeqCst);
+    }
+
+    pub fn handed_over(&self) -> u64 {
+        self.0.handed_over.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,115 @@
+//! A viewer that was let in: its session runs on the pixels' runtime and is watched from here, where nothing delays a
+//! stop.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+use super::cut::Cut;
+use super::entrance::Entered;
+use super::gauges::Gauges;
+use super::session::Session;
+use super::update::View;
+use super::{Ending, Gate, Listener, Tally};
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::mark::Identity;
+use crate::rfb::PixelFormat;
+use crate::rfb::handshake::server::server_init;
+
+/// Between two entries of what a viewer tried.
+const MINUTE: Duration = Duration::from_secs(60);
+/// From being told to end, or held, to being cut.
+const GRACE: Duration = Duration::from_millis(500);
+/// How often a viewer that is held is asked whether it has taken all of the picture that there was.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+impl<G: Gate> Listener<G> {
+    pub(super) async fn seated<S>(&self, entered: Entered<S>, cut: Cut)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Entered { mut stream, buffer, seat } = entered;
+        let id = seat.admission.session().clone();
+        let identity = Identity { who: seat.admission.name().to_owned(), what: seat.label.clone(), session: id.clone() };
+        let view = View::new(seat.screen.clone(), identity, self.clock.clone());
+        let hello = server_init(view.size, &PixelFormat::NATIVE, &seat.label);
+        let (mut ending, holds, switch) = (seat.ending.clone(), seat.holds.clone(), seat.switch.clone());
+        let (clock, metrics, gauges) = (self.clock.clone(), self.metrics.clone(), Gauges::default());
+        let held = gauges.clone();
+        let session = self.pixels.spawn(async move {
+            metrics.sessions.inc();
+            let greeted = stream.write_all(&hello).await.is_ok() && stream.flush().await.is_ok();
+            let tally = if greeted {
+                Session::new(stream, buffer, view, seat, held, clock, metrics.clone()).run().await
+            } else {
+                Tally::empty(Ending::Lost)
+            };
+            metrics.sessions.dec();
+            tally
+        });
+        let mut session = pin!(session);
+        let mut too_slow = pin!(too_slow(holds, &gauges, &cut, &self.clock));
+        let mut minutes = pin!(self.minutes(&id, &gauges));
+        let done = loop {
+            tokio::select! {
+                biased;
+                done = &mut session => break done,
+                _ = ending.raised() => {
+                    // Even when the session is done, the system may still hold some of its picture.
+                    let deadline = self.clock.now() + GRACE;
+                    let done = self.clock.within(deadline, &mut session).await;
+                    self.clock.sleep_until(deadline).await;
+                    cut.cut();
+                    match done {
+                        Ok(done) => break done,
+                        Err(_) => break session.await,
+                    }
+                }
+                () = &mut too_slow => {
+                    switch.raise(Ending::SlowToPause);
+                    cut.cut();
+                    break session.await;
+                }
+                () = &mut minutes => {}
+            }
+        };
+        let tally = done.unwrap_or_else(|error| {
+            tracing::error!(%error, "a session's task failed");
+            Tally::empty(Ending::Failed)
+        });
+        self.gate.ended(&id, tally).await;
+    }
+
+    /// Tells each minute what the viewer tried, if that is more than before.
+    async fn minutes(&self, session: &SessionId, gauges: &Gauges) {
+        let mut told = Vec::new();
+        loop {
+            self.clock.sleep(MINUTE).await;
+            let now = gauges.tried();
+            if now != told {
+                self.gate.counters(session, now.clone()).await;
+                told = now;
+            }
+        }
+    }
+}
+
+/// Waits for a pause that the viewer is too slow for: the screen was cleared, and [`GRACE`] later some of the picture
+/// that was copied before has still not left.
+async fn too_slow(mut holds: watch::Receiver<u64>, gauges: &Gauges, cut: &Cut, clock: &Clock) {
+    loop {
+        if holds.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        let (begun, deadline) = (gauges.begun(), clock.now() + GRACE);
+        while gauges.handed_over() < begun || !cut.is_drained() {
+            if clock.now() >= deadline {
+                return;
+            }
+            clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+}
