@@ -23,6 +23,19 @@ impl Halt {
     }
 }
 
+/// The stable name of an error as it stands in traces: `up.` where a site is at fault, `dn.` where a viewer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    pub up: &'static str,
+    pub dn: &'static str,
+}
+
+macro_rules! code {
+    ($name:literal) => {
+        Code { up: concat!("up.", $name), dn: concat!("dn.", $name) }
+    };
+}
+
 /// A peer broke the protocol or our limits. [`ProtocolError::code`] is stable: traces and tests use it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
@@ -85,34 +98,33 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The stable name of the error, without the leg (`up.` or `dn.`).
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NotRfb(_) => "not_rfb",
-            Self::BadVersion(_) => "bad_version",
-            Self::PixelFormat { .. } | Self::ColourMap => "pixel_format",
-            Self::SizeLimit(_) => "size_limit",
-            Self::RectOutside { .. } => "rect_outside",
-            Self::EncodingNotRequested(_) => "encoding_not_requested",
-            Self::CopyRectSource => "copyrect_source",
-            Self::RreCount(_) => "rre_count",
-            Self::Subrect(_) => "subrect_outside",
-            Self::Hextile(_) => "hextile",
-            Self::Tight(_) => "tight",
-            Self::Zrle(_) => "zrle_run",
-            Self::Inflate(_) => "inflate",
-            Self::InflateLimit(_) => "inflate_limit",
-            Self::Jpeg(_) => "jpeg",
-            Self::UnknownMessage(_) | Self::UnsafeMessage(..) => "unknown_message",
-            Self::Fence(_) | Self::FenceUnasked => "fence",
-            Self::ContinuousUpdates => "cu",
-            Self::CutText(_) => "cuttext",
-            Self::InputTooLong(..) => "input_too_long",
-            Self::ColourMapRange(..) => "colour_map",
-            Self::EncodingsCount(_) => "encodings_count",
-            Self::TextLength(_) => "text_length",
-            Self::RectFlood => "rect_flood",
-            Self::ResizeStorm(_) => "resize_storm",
+            Self::NotRfb(_) => Code { up: "up.not_rfb", dn: "dn.bad_version" },
+            Self::BadVersion(_) => code!("bad_version"),
+            Self::PixelFormat { .. } | Self::ColourMap => code!("pixel_format"),
+            Self::SizeLimit(_) => code!("size_limit"),
+            Self::RectOutside { .. } => code!("rect_outside"),
+            Self::EncodingNotRequested(_) => code!("encoding_not_requested"),
+            Self::CopyRectSource => code!("copyrect_source"),
+            Self::RreCount(_) => code!("rre_count"),
+            Self::Subrect(_) => code!("subrect_outside"),
+            Self::Hextile(_) => code!("hextile"),
+            Self::Tight(_) => code!("tight"),
+            Self::Zrle(_) => code!("zrle_run"),
+            Self::Inflate(_) => code!("inflate"),
+            Self::InflateLimit(_) => code!("inflate_limit"),
+            Self::Jpeg(_) => code!("jpeg"),
+            Self::UnknownMessage(_) | Self::UnsafeMessage(..) => code!("unknown_message"),
+            Self::Fence(_) | Self::FenceUnasked => code!("fence"),
+            Self::ContinuousUpdates => code!("cu"),
+            Self::CutText(_) => code!("cuttext"),
+            Self::InputTooLong(..) => code!("input_too_long"),
+            Self::ColourMapRange(..) => code!("colour_map"),
+            Self::EncodingsCount(_) => code!("encodings_count"),
+            Self::TextLength(_) => code!("text_length"),
+            Self::RectFlood => code!("rect_flood"),
+            Self::ResizeStorm(_) => code!("resize_storm"),
         }
     }
 }

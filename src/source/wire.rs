@@ -43,23 +43,9 @@ impl LinkError {
             Self::Cut => "up.cut",
             Self::Io(_) => "up.io",
             Self::Tls(_) => "up.tls_untrusted",
-            Self::Handshake(error) => match error.code() {
-                "not_rfb" => "up.not_rfb",
-                "bad_version" => "up.bad_version",
-                "refused" => "up.refused",
-                "reason_too_long" => "up.reason_too_long",
-                "no_common_security" => "up.no_common_security",
-                "downgrade" => "up.downgrade",
-                "vencrypt" => "up.vencrypt",
-                "tls_injection" => "up.tls_injection",
-                "auth_failed" => "up.auth_failed",
-                "auth_result" => "up.auth_result",
-                "size_limit" => "up.size_limit",
-                "pixel_format" => "up.pixel_format",
-                _ => "up.handshake",
-            },
+            Self::Handshake(error) => error.code(),
             Self::Session(SessionError::Stalled) => "up.stalled",
-            Self::Session(SessionError::Protocol(error)) => error.code(),
+            Self::Session(SessionError::Protocol(error)) => error.code().up,
         }
     }
 

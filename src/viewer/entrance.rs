@@ -48,15 +48,7 @@ impl From<std::io::Error> for Turned {
 
 impl From<&ServerHandshakeError> for Turned {
     fn from(error: &ServerHandshakeError) -> Self {
-        Self(match error.code() {
-            "not_rfb" | "bad_version" => "dn.bad_version",
-            "type_not_offered" => "dn.type_not_offered",
-            "too_old_for_tls" => "dn.too_old_for_tls",
-            "vencrypt" => "dn.vencrypt",
-            "tls_injection" => "dn.tls_injection",
-            "credential_length" => "dn.credential_length",
-            _ => "dn.handshake",
-        })
+        Self(error.code())
     }
 }
 

@@ -117,7 +117,7 @@ impl<S: AsyncRead> Reading<S> {
                 tokio::task::yield_now().await;
             }
             match messages.advance(self.buffer.unread()) {
-                Err(error) => return Ending::Broken(error.code()),
+                Err(error) => return Ending::Broken(error.code().dn),
                 Ok(Some((taken, message))) => {
                     self.buffer.consume(taken);
                     match message {
@@ -128,13 +128,13 @@ impl<S: AsyncRead> Reading<S> {
                         }
                         Some(ClientMessage::Request(request)) => {
                             if let Err(error) = demand.hear(request) {
-                                return Ending::Broken(error.code());
+                                return Ending::Broken(error.code().dn);
                             }
                         }
                     }
                 }
                 Ok(None) => {
-                    let Some(room) = self.buffer.room() else { return Ending::Broken("overlong") };
+                    let Some(room) = self.buffer.room() else { return Ending::Broken("dn.overlong") };
                     match self.stream.read_buf(room).await {
                         Ok(0) => return Ending::Left,
                         Ok(_) => {}

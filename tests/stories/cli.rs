@@ -54,6 +54,7 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     std::fs::write(&config, text.replace("9620", &monitor.to_string())).unwrap();
     let checked = says(&config, &["check"], "");
     assert!(checked.contains("ok   site my-site             200×150, RFB 3.8, None (1), no TLS"), "{checked}");
+    assert!(checked.contains("offers None (1)") && checked.contains("note site my-site             neither TLS nor a password"), "{checked}");
     assert!(complains(&config, &["site", "show", "my-site"], "").contains("start it with `lucarne serve`"));
     says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
     assert!(complains(&config, &["account", "add", "paul", "--name", "Paul"], "simple\n").contains("at least 10 characters"));
@@ -72,6 +73,8 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
         tls_first: None,
         ca: root.join("certs/ca.pem"),
         clock: clock.clone(),
+        from: std::net::Ipv4Addr::LOCALHOST,
+        window: None,
     };
     let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);

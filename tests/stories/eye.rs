@@ -1,6 +1,6 @@
 //! A viewer of our own: it logs in as one does, keeps the picture it was given, and can say anything.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use lucarne::rfb::{Buffer, Encode, PixelFormat, Request};
 use lucarne::tls::{Trust, for_site};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -39,17 +39,42 @@ pub struct Door {
     pub tls_first: Option<SocketAddr>,
     pub ca: PathBuf,
     pub clock: Clock,
+    /// The address that the viewer has: any of loopback.
+    pub from: Ipv4Addr,
+    /// The room for what it has not read, in bytes.
+    pub window: Option<u32>,
 }
 
 impl Door {
+    /// The first door of a node, for a viewer without peculiarities.
+    pub fn of(house: &House) -> Self {
+        Self {
+            viewers: house.node().addresses.viewers,
+            tls_first: None,
+            ca: house.dir.path().join("ca.pem"),
+            clock: house.clock.clone(),
+            from: Ipv4Addr::LOCALHOST,
+            window: None,
+        }
+    }
+
+    async fn connect(&self, to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(window) = self.window {
+            socket.set_recv_buffer_size(window).unwrap();
+        }
+        socket.bind((self.from, 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
     /// Up to the point where all else is inside TLS.
     async fn open(&self, login: Login) -> Result<(TlsStream<TcpStream>, ClientHandshake), String> {
         if let Some(address) = self.tls_first {
-            let tcp = TcpStream::connect(address).await.unwrap();
+            let tcp = self.connect(address).await;
             return Ok((secure(&self.ca, &self.clock, tcp).await, ClientHandshake::new(login, Transport::Tls)));
         }
         let mut handshake = ClientHandshake::new(login, Transport::Vencrypt);
-        let mut tcp = TcpStream::connect(self.viewers).await.unwrap();
+        let mut tcp = self.connect(self.viewers).await;
         let mut buffer = Buffer::default();
         loop {
             let Some((taken, asked)) = handshake.advance(buffer.unread()).map_err(|e| e.to_string())? else {
@@ -92,13 +117,7 @@ impl Eye {
         encodings: &[i32],
         tls_first: bool,
     ) -> Result<Self, String> {
-        let addresses = house.node().addresses;
-        let door = Door {
-            viewers: addresses.viewers,
-            tls_first: addresses.tls_first.filter(|_| tls_first),
-            ca: house.dir.path().join("ca.pem"),
-            clock: house.clock.clone(),
-        };
+        let door = Door { tls_first: house.node().addresses.tls_first.filter(|_| tls_first), ..Door::of(house) };
         Self::through(&door, user, ticket, format, encodings).await
     }
 
@@ -208,6 +227,27 @@ impl Eye {
         clock.within(deadline, work).await.unwrap_or(false)
     }
 
+    /// The next bytes inside TLS, whatever they mean.
+    pub async fn bytes(&mut self, n: usize) -> Vec<u8> {
+        let mut bytes = vec![0; n];
+        self.stream.read_exact(&mut bytes).await.unwrap();
+        bytes
+    }
+
+    /// The socket below TLS.
+    pub fn socket(&mut self) -> &mut TcpStream {
+        self.stream.get_mut().0
+    }
+
+    /// Asks for the whole screen again and again, and reads nothing: soon nothing more fits anywhere.
+    pub async fn stuff_itself(&mut self) {
+        let clock = self.clock.clone();
+        for _ in 0..400 {
+            self.ask(false).await;
+            clock.sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Closes in order.
     pub async fn leave(mut self) {
         self.stream.shutdown().await.unwrap();
@@ -231,4 +271,11 @@ async fn secure(ca: &Path, clock: &Clock, tcp: TcpStream) -> TlsStream<TcpStream
 /// A raw connection, for those who say nothing sensible.
 pub async fn stranger(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
+}
+
+/// The same, from any address of loopback.
+pub async fn stranger_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::from(from), 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
 }

@@ -10,7 +10,7 @@ use time::macros::datetime;
 
 use super::eye::{Eye, exact};
 use super::house::{House, demo_site};
-use super::script::Script;
+use super::script::{GRADIENT, JPEG, Script};
 
 /// What a viewer must see of a picture of site "a": marked with its newest session.
 pub fn marked(house: &House, picture: &Picture, format: &PixelFormat) -> Picture {
@@ -37,12 +37,13 @@ fn assert_same(shown: &Picture, expected: &Picture, what: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_a_lossless_viewer_holds_exactly_the_stamped_picture_through_every_decoder() {
-    for encoding in [number::RAW, number::HEXTILE, number::ZLIB, number::ZRLE, number::TIGHT] {
+    use number::{COPY_RECT, CORRE, HEXTILE, RAW, RRE, TIGHT, TRLE, ZLIB, ZRLE};
+    for encoding in [RAW, COPY_RECT, RRE, CORRE, HEXTILE, ZLIB, TIGHT, GRADIENT, TRLE, ZRLE] {
         let script = Script::start(5, encoding).await;
         let house = House::open(&demo_site("a", script.address)).await;
         house.show("a").await;
         let ticket = house.ticket("a").await;
-        let mut eye = Eye::enter(&house, &ticket, &exact(number::RAW)).await.unwrap();
+        let mut eye = Eye::enter(&house, &ticket, &exact(RAW)).await.unwrap();
         let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
         eye.watch_until(|picture| *picture == expected).await;
         assert_same(&eye.picture, &expected, &format!("site's encoding {encoding}"));
@@ -133,5 +134,28 @@ async fn a_viewer_that_asks_for_the_screen_in_parts_gets_all_of_it() {
         }
     }
     assert_same(&eye.picture, &expected, "in parts");
+    house.close().await;
+}
+
+/// JPEG comes from a site only if it may be asked for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_that_may_lose_pixels_sends_jpeg_and_one_that_may_not_is_closed_for_it() {
+    let script = Script::start(1, JPEG).await;
+    let house = House::open(&format!("{}lossy = true\n", demo_site("a", script.address))).await;
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);
+    let distance = |picture: &Picture| -> u64 {
+        let levels = |p: &lucarne::geometry::Pixel| [p.r(), p.g(), p.b()];
+        let pairs = picture.pixels().iter().zip(expected.pixels());
+        pairs.flat_map(|(a, b)| levels(a).into_iter().zip(levels(b))).map(|(a, b)| u64::from(a.abs_diff(b))).sum()
+    };
+    let few = 3 * 4 * expected.size().area();
+    assert!(eye.watch_until(|picture| picture.size() == expected.size() && distance(picture) < few).await);
+    assert!(distance(&eye.picture) > 0, "it was JPEG");
+    house.close().await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    let _ = house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await;
+    house.entry(|entry| entry.kind() == "source.closed" && entry.text("cause") == "up.tight").await;
     house.close().await;
 }

@@ -37,9 +37,10 @@ impl House {
     pub async fn with(viewers: &str, sites: &str) -> Self {
         let dir = TempDir::new().unwrap();
         tls::make_certificates(dir.path(), &["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let limit = if viewers.contains("connections_per_minute") { "" } else { "connections_per_minute = 10000" };
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:0\"\ntls_first = \"127.0.0.1:0\"\nlocal = \"127.0.0.1:0\"\n\
-             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\nconnections_per_minute = 10000\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n{sites}"
+             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\n{limit}\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n{sites}"
         );
         let config = Config::parse(&dir.path().join("lucarne.toml"), &text).unwrap();
         let clock = Clock::running(datetime!(2026-03-01 10:00 UTC));

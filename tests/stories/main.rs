@@ -10,14 +10,21 @@
 
 mod cli;
 mod disk;
+#[path = "../wire/encoders.rs"]
+mod encoders;
 mod eye;
 mod fidelity;
 mod house;
 mod lifecycle;
+mod limits;
 mod non_interference;
+mod process;
 mod programs;
 mod real_sites;
 mod real_viewers;
 mod script;
+mod tap;
 mod tickets;
 mod trace;
+mod upstream;
+mod viewers;

@@ -19,12 +19,12 @@ const SIZE: Size = Size::new(800, 600);
 /// Where the site's pointer is put: servers may draw it into the picture.
 const POINTER: Rect = Rect::new(780, 580, 20, 20);
 
-fn local(port: u16) -> SocketAddr {
+pub fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 /// Something to look at.
-fn furnish(display: &Display) -> [Program; 2] {
+pub fn furnish(display: &Display) -> [Program; 2] {
     display.run("xdotool", &["mousemove", "795", "595"]);
     display.run("xsetroot", &["-mod", "7", "11", "-fg", "#335577", "-bg", "#ddeeff"]);
     [
@@ -34,7 +34,7 @@ fn furnish(display: &Display) -> [Program; 2] {
 }
 
 /// Looks at site "a" until it shows what is on the display.
-async fn sees(house: &House, display: &Display, encoding: i32) {
+pub async fn sees(house: &House, display: &Display, encoding: i32) {
     let mut eye = Eye::enter(house, &house.ticket("a").await, &exact(encoding)).await.unwrap();
     let right = |seen: &Picture| differences(seen, &marked(house, &display.screenshot(), &PixelFormat::NATIVE), POINTER) == 0;
     eye.ask(false).await;
@@ -102,7 +102,7 @@ async fn x11vnc_is_seen_as_it_is() {
     house.close().await;
 }
 
-fn x11vnc(display: &Display, port: u16, options: &[&str]) -> Program {
+pub fn x11vnc(display: &Display, port: u16, options: &[&str]) -> Program {
     let port = port.to_string();
     let name = display.name();
     let mut arguments =
@@ -139,7 +139,7 @@ async fn a_site_made_with_libvncserver_is_seen_as_it_is_and_receives_no_input() 
 }
 
 /// A directory with a certificate for "localhost", and a VNC password "secretpw".
-fn secrets(dir: &Path) {
+pub fn secrets(dir: &Path) {
     make_certificates(dir, &["localhost".to_owned()]).unwrap();
     std::fs::write(dir.join("site.password"), "secretpw\n").unwrap();
     let script = format!("printf 'secretpw\\n' | vncpasswd -f > {}", dir.join("passwd").display());
@@ -153,7 +153,7 @@ fn tls_site(port: u16, dir: &Path, more: &str) -> String {
     )
 }
 
-async fn tls_server(dir: &Path, security: &str) -> (Display, u16) {
+pub async fn tls_server(dir: &Path, security: &str) -> (Display, u16) {
     let (port, clock) = (free_port(), lucarne::clock::Clock::system());
     let (cert, key, passwd) = (dir.join("viewers.pem"), dir.join("viewers.key"), dir.join("passwd"));
     let options = [

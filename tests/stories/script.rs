@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use super::encoders;
+
 pub const SIZE: Size = Size::new(200, 150);
 
 /// What the story makes the site do.
@@ -182,9 +184,14 @@ async fn converse(
     }
 }
 
+/// Ways of Tight that have no number of their own.
+pub const GRADIENT: i32 = 10_001;
+pub const JPEG: i32 = 10_002;
+
 #[derive(Default)]
 struct Coder {
     encoding: i32,
+    gradient: zlib::Deflater,
     zlib: zlib::Deflater,
     zrle: zlib::Deflater,
     tight: tight::Deflaters,
@@ -192,22 +199,51 @@ struct Coder {
 
 impl Coder {
     fn update(&mut self, picture: &Picture, damage: &[Rect]) -> Vec<u8> {
+        if self.encoding == number::COPY_RECT {
+            if damage != [SIZE.rect()] {
+                return Self::copied(picture);
+            }
+            return Self { encoding: number::RAW, ..Self::default() }.update(picture, damage);
+        }
         let mut out = Vec::new();
         put_update(damage.len() as u16, &mut out);
         let (mut part, format) = (Picture::default(), PixelFormat::NATIVE);
         for rect in damage {
             part.take(picture, *rect);
-            put_rect(*rect, self.encoding, &mut out);
+            let number = if matches!(self.encoding, GRADIENT | JPEG) { number::TIGHT } else { self.encoding };
+            put_rect(*rect, number, &mut out);
             match self.encoding {
                 number::TIGHT => {
                     tight::encode(&part, &format, tight::Loss::None, &mut self.tight, &mut out);
                 }
+                JPEG => {
+                    tight::encode(&part, &format, tight::Loss::WhereItSaves(95), &mut self.tight, &mut out);
+                }
+                GRADIENT => encoders::gradient(&part, &format, &mut self.gradient, &mut out),
                 number::ZRLE => zrle::encode(&part, &format.cpixel(), &mut self.zrle, &mut out),
                 number::ZLIB => zlib::encode(&part, &format.pixel(), &mut self.zlib, &mut out),
                 number::HEXTILE => hextile::encode(&part, &format.pixel(), &mut out),
+                number::RRE => encoders::rre(&part, &format, false, &mut out),
+                number::CORRE => encoders::rre(&part, &format, true, &mut out),
+                number::TRLE => encoders::trle(&part, &format, &mut out),
                 _ => raw::encode(&part, &format.pixel(), &mut out),
             }
         }
+        out
+    }
+
+    /// The strip that changes: its lower half is, from column 50 on, the upper half again.
+    fn copied(picture: &Picture) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_update(3, &mut out);
+        let mut part = Picture::default();
+        for rect in [Rect::new(0, 110, 50, 20), Rect::new(50, 110, 150, 10)] {
+            part.take(picture, rect);
+            put_rect(rect, number::RAW, &mut out);
+            raw::encode(&part, &PixelFormat::NATIVE.pixel(), &mut out);
+        }
+        put_rect(Rect::new(50, 120, 150, 10), number::COPY_RECT, &mut out);
+        out.extend([0, 50, 0, 110]);
         out
     }
 }

@@ -83,10 +83,10 @@ fn client_messages_without_a_safe_length_close_by_name() {
         assert_eq!(ClientStream::default().advance(&[kind; 16]).unwrap_err(), ProtocolError::UnknownMessage(kind));
     }
     let too_long = ClientStream::default().advance(&[6, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]).unwrap_err();
-    assert_eq!(too_long.code(), "cuttext");
+    assert_eq!(too_long.code().dn, "dn.cuttext");
     let too_many = ClientStream::default().advance(&[2, 0, 0xff, 0xff]).unwrap_err();
-    assert_eq!(too_many.code(), "encodings_count");
-    assert_eq!(ClientStream::default().advance(&[248, 0, 0, 0, 0, 0, 0, 0, 65]).unwrap_err().code(), "fence");
+    assert_eq!(too_many.code().dn, "dn.encodings_count");
+    assert_eq!(ClientStream::default().advance(&[248, 0, 0, 0, 0, 0, 0, 0, 65]).unwrap_err().code().dn, "dn.fence");
 }
 
 /// The vectors of rfb.md §1.4: challenge 00 01 … 0f.
@@ -159,7 +159,7 @@ fn every_version_of_a_server_is_entered_as_it_expects() {
     }
     for wrong in [&b"RFB 002.000\n"[..], b"RFB 003.002\n", b"HTTP/1.1 400 Bad", b"\x16\x03\x01\0\0", b"RFB 00x.008\n"] {
         let error = enter(Login::Nothing, Transport::Bare, wrong).1.unwrap_err();
-        assert!(["bad_version", "not_rfb"].contains(&error.code()), "{error}");
+        assert!(["up.bad_version", "up.not_rfb"].contains(&error.code()), "{error}");
     }
 }
 
@@ -198,21 +198,21 @@ fn what_cannot_be_entered_is_named() {
     let words = |login, transport, bytes: &[u8]| enter(login, transport, bytes).1.unwrap_err();
     let error = words(Login::Nothing, Transport::Bare, &server(&[113, 30]));
     assert!(error.to_string().starts_with("the site offers only MS-Logon II (113), Apple Diffie-Hellman (30)"), "{error}");
-    assert_eq!(words(password(), Transport::Bare, &server(&[1])).code(), "downgrade");
-    assert_eq!(words(password(), Transport::Vencrypt, &server(&[1])).code(), "downgrade");
-    assert_eq!(words(Login::Nothing, Transport::Vencrypt, &server(&[1, 2])).code(), "no_common_security");
-    assert_eq!(words(password(), Transport::Bare, b"RFB 003.008\n\0\xff\xff\xff\xff").code(), "reason_too_long");
+    assert_eq!(words(password(), Transport::Bare, &server(&[1])).code(), "up.downgrade");
+    assert_eq!(words(password(), Transport::Vencrypt, &server(&[1])).code(), "up.downgrade");
+    assert_eq!(words(Login::Nothing, Transport::Vencrypt, &server(&[1, 2])).code(), "up.no_common_security");
+    assert_eq!(words(password(), Transport::Bare, b"RFB 003.008\n\0\xff\xff\xff\xff").code(), "up.reason_too_long");
     let refused = words(Login::Nothing, Transport::Bare, b"RFB 003.008\n\0\0\0\0\x05a\x1b[2J");
     assert_eq!(refused.to_string(), "the site refuses connections: \"a\\x1b[2J\"");
     let injected = [&b"RFB 003.008\n\x01\x13\0\x02\0\x01\0\0\x01\x05\x01"[..], b"early"].concat();
-    assert_eq!(words(password(), Transport::Vencrypt, &injected).code(), "tls_injection");
+    assert_eq!(words(password(), Transport::Vencrypt, &injected).code(), "up.tls_injection");
     for result in [2u32, 7, u32::MAX] {
         let bytes = [b"RFB 003.008\n\x01\x01".to_vec(), result.to_be_bytes().to_vec()].concat();
         let error = words(Login::Nothing, Transport::Bare, &bytes);
-        assert!(error.code() == "auth_result" && error.needs_operator());
+        assert!(error.code() == "up.auth_result" && error.needs_operator());
     }
     let huge = [&b"RFB 003.008\n\x01\x01\0\0\0\0"[..], &[0xff; 4], &NATIVE].concat();
-    assert_eq!(words(Login::Nothing, Transport::Bare, &huge).code(), "size_limit");
+    assert_eq!(words(Login::Nothing, Transport::Bare, &huge).code(), "up.size_limit");
 }
 
 #[test]

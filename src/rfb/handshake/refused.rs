@@ -36,16 +36,16 @@ fn reason(text: &str) -> String {
 impl HandshakeError {
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Protocol(error) => error.code(),
-            Self::Refused(_) => "refused",
-            Self::ReasonTooLong(_) => "reason_too_long",
-            Self::NoCommonSecurity { .. } => "no_common_security",
-            Self::Downgrade { .. } => "downgrade",
-            Self::Vencrypt(_) => "vencrypt",
-            Self::Tight(_) => "tight_security",
-            Self::TlsInjection => "tls_injection",
-            Self::AuthFailed(_) => "auth_failed",
-            Self::AuthResult(_) => "auth_result",
+            Self::Protocol(error) => error.code().up,
+            Self::Refused(_) => "up.refused",
+            Self::ReasonTooLong(_) => "up.reason_too_long",
+            Self::NoCommonSecurity { .. } => "up.no_common_security",
+            Self::Downgrade { .. } => "up.downgrade",
+            Self::Vencrypt(_) => "up.vencrypt",
+            Self::Tight(_) => "up.tight_security",
+            Self::TlsInjection => "up.tls_injection",
+            Self::AuthFailed(_) => "up.auth_failed",
+            Self::AuthResult(_) => "up.auth_result",
         }
     }
 

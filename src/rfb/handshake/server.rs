@@ -65,12 +65,12 @@ pub enum ServerHandshakeError {
 impl ServerHandshakeError {
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Protocol(error) => error.code(),
-            Self::TypeNotOffered(_) => "type_not_offered",
-            Self::TooOldForTls => "too_old_for_tls",
-            Self::Vencrypt => "vencrypt",
-            Self::TlsInjection => "tls_injection",
-            Self::CredentialLength(..) => "credential_length",
+            Self::Protocol(error) => error.code().dn,
+            Self::TypeNotOffered(_) => "dn.type_not_offered",
+            Self::TooOldForTls => "dn.too_old_for_tls",
+            Self::Vencrypt => "dn.vencrypt",
+            Self::TlsInjection => "dn.tls_injection",
+            Self::CredentialLength(..) => "dn.credential_length",
         }
     }
 }
