@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Connection, Row, Sqlite, Transaction};
 use time::OffsetDateTime;
 
 use crate::geometry::Size;
@@ -15,14 +15,21 @@ use crate::trace::Event;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the store does not answer: {0}")]
-    Database(#[from] sqlx::Error),
+    #[error("the store does not answer ({0}). Look at the disk: space, mount, rights")]
+    Database(sqlx::Error),
     #[error("the store is of another version of Lucarne: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("the store holds a {0} that cannot be read")]
     Row(&'static str),
     #[error("the login {0:?} exists already; choose another, or disable that account")]
     LoginTaken(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    /// Not as a source: its words are in ours already.
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
 }
 
 /// The database of one node.
@@ -53,8 +60,13 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
-        let pool =
-            SqlitePoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(5)).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(5))
+            // A full disk makes SQLite roll back by itself; sqlx then counts a transaction that is no more, for ever.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options)
+            .await?;
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Self { pool })
     }

@@ -209,9 +209,6 @@ impl Writer {
             group.retain(|job| !job.answer.is_closed());
             let (events, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.event, job.answer)).unzip();
             let written = self.write(&events);
-            if written.is_ok() {
-                self.reserve.refill();
-            }
             health.send_if_modified(|health| match &written {
                 Ok(_) => health.broken.take().is_some(),
                 Err(error) => {
@@ -227,6 +224,7 @@ impl Writer {
                 // A caller that no longer waits has given up by its own deadline.
                 let _ = answer.send(recorded);
             }
+            self.reserve.refill();
         }
     }
 

@@ -8,8 +8,10 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 /// Bytes set aside: hundreds of thousands of entries.
 const RESERVE: u64 = 64 << 20;
-/// Given back to the disk at a time.
-const SLICE: u64 = 1 << 20;
+/// Given back to the disk at a time: a group of ends.
+const SLICE: u64 = 256 << 10;
+/// Less than a page is not worth asking for.
+const PAGE: u64 = 4 << 10;
 
 /// A file of nothing beside the log, shortened when its room is needed.
 #[derive(Debug)]
@@ -36,10 +38,16 @@ impl Reserve {
         self.file.set_len(self.held).is_ok()
     }
 
-    /// Takes the room back, as far as the disk has it.
+    /// Takes the room back, as much as the disk has: what an end left of its slice is no room for anything else.
     pub fn refill(&mut self) {
-        if self.held < RESERVE && fallocate(&self.file, FallocateFlags::empty(), 0, RESERVE).is_ok() {
-            self.held = RESERVE;
+        let mut more = RESERVE.saturating_sub(self.held);
+        while more >= PAGE {
+            if fallocate(&self.file, FallocateFlags::empty(), self.held, more).is_ok() {
+                self.held += more;
+                more = RESERVE.saturating_sub(self.held);
+            } else {
+                more /= 2;
+            }
         }
     }
 }

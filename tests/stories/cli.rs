@@ -13,7 +13,7 @@ use super::eye::{Eye, exact};
 use super::programs::{Program, free_port};
 use super::script::Script;
 
-fn lucarne(config: &Path, arguments: &[&str], input: &str) -> Output {
+pub fn lucarne(config: &Path, arguments: &[&str], input: &str) -> Output {
     use std::io::Write;
     use std::process::Stdio;
     let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
@@ -25,7 +25,7 @@ fn lucarne(config: &Path, arguments: &[&str], input: &str) -> Output {
 
 /// What a command says when all is well.
 #[track_caller]
-fn says(config: &Path, arguments: &[&str], input: &str) -> String {
+pub fn says(config: &Path, arguments: &[&str], input: &str) -> String {
     let done = lucarne(config, arguments, input);
     assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()
@@ -33,7 +33,7 @@ fn says(config: &Path, arguments: &[&str], input: &str) -> String {
 
 /// What a command says when it fails.
 #[track_caller]
-fn complains(config: &Path, arguments: &[&str], input: &str) -> String {
+pub fn complains(config: &Path, arguments: &[&str], input: &str) -> String {
     let done = lucarne(config, arguments, input);
     assert!(!done.status.success(), "{arguments:?} went well");
     String::from_utf8(done.stderr).unwrap()
@@ -54,7 +54,10 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     std::fs::write(&config, text.replace("9620", &monitor.to_string())).unwrap();
     let checked = says(&config, &["check"], "");
     assert!(checked.contains("ok   site my-site             200×150, RFB 3.8, None (1), no TLS"), "{checked}");
-    assert!(checked.contains("offers None (1)") && checked.contains("note site my-site             neither TLS nor a password"), "{checked}");
+    assert!(
+        checked.contains("offers None (1)") && checked.contains("note site my-site             neither TLS nor a password"),
+        "{checked}"
+    );
     assert!(complains(&config, &["site", "show", "my-site"], "").contains("start it with `lucarne serve`"));
     says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
     assert!(complains(&config, &["account", "add", "paul", "--name", "Paul"], "simple\n").contains("at least 10 characters"));

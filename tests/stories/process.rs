@@ -1,1 +1,166 @@
-//! placeholder
+//! The node as a process of the system: told to stop, given memory to lock, left without a disk.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use lucarne::clock::Clock;
+use lucarne::rfb::PixelFormat;
+use lucarne::rfb::encoding::number;
+use tempfile::TempDir;
+
+use super::cli::{complains, says};
+use super::eye::{Door, Eye, exact};
+use super::programs::{Program, free_port};
+use super::script::Script;
+
+/// `lucarne serve` on a directory of its own, its site shown, and a viewer's ticket at hand.
+struct Served {
+    node: Program,
+    config: PathBuf,
+    dir: TempDir,
+    viewers: u16,
+    clock: Clock,
+    _script: Script,
+}
+
+/// `wrap` stands before the command: a program that prepares the process and becomes it.
+async fn served(wrap: &str) -> Served {
+    let (dir, clock, script) = (TempDir::new().unwrap(), Clock::system(), Script::start(2, number::TIGHT).await);
+    let root = dir.path().join("n1");
+    let (config, viewers) = (root.join("lucarne.toml"), free_port());
+    says(&config, &["init", root.to_str().unwrap()], "");
+    says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("127.0.0.1:5901", &script.address.to_string()).replace("5920", &viewers.to_string());
+    let text = text.replace("# connections_per_minute = 30 ", "connections_per_minute = 10000 ");
+    std::fs::write(&config, text.replace("9620", &free_port().to_string())).unwrap();
+    let command = format!("{wrap} {} serve", env!("CARGO_BIN_EXE_lucarne")).replace("$DATA", root.join("data").to_str().unwrap());
+    let mut command_line = Command::new("sh");
+    command_line.args(["-c", &format!("exec {command}")]).env("LUCARNE_CONFIG", &config);
+    let node = Program::start(&mut command_line, &dir.path().join("serve.log"));
+    let served = Served { node, config, dir, viewers, clock, _script: script };
+    served.until(|| std::net::TcpStream::connect(("127.0.0.1", viewers)).is_ok()).await;
+    served
+}
+
+impl Served {
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("n1/data")
+    }
+
+    async fn until(&self, mut ready: impl FnMut() -> bool) {
+        for _ in 0..1000 {
+            if ready() {
+                return;
+            }
+            self.clock.sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it did not come: {}", std::fs::read_to_string(self.dir.path().join("serve.log")).unwrap());
+    }
+
+    async fn looks(&self) -> Eye {
+        assert_eq!(says(&self.config, &["site", "show", "my-site"], ""), "my-site is shown\n");
+        let ticket: serde_json::Value =
+            serde_json::from_str(&says(&self.config, &["--json", "ticket", "claire", "my-site"], "")).unwrap();
+        let door = Door {
+            viewers: ([127, 0, 0, 1], self.viewers).into(),
+            tls_first: None,
+            ca: self.dir.path().join("n1/certs/ca.pem"),
+            clock: self.clock.clone(),
+            from: std::net::Ipv4Addr::LOCALHOST,
+            window: None,
+        };
+        let secret = ticket["secret"].as_str().unwrap();
+        let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
+        assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
+        eye
+    }
+}
+
+/// The types of the entries of a trace, and their causes.
+fn entries(trace: &Path) -> Vec<(String, String)> {
+    let file = std::fs::read_dir(trace).unwrap().flatten().map(|entry| entry.path());
+    let file =
+        file.into_iter().find(|path| path.to_str().unwrap().ends_with(".jsonl") && !path.to_str().unwrap().contains("sealed"));
+    let entries = lucarne::trace::tail(&file.unwrap(), 0, false).unwrap();
+    entries.iter().map(|entry| (entry.kind().to_owned(), entry.text("cause").to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_terminated_ends_its_sessions_and_closes_its_trace() {
+    let mut served = served("").await;
+    let eye = served.looks().await;
+    let told = served.clock.now();
+    let pid = served.node.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let last = eye.watch_to_the_end().await;
+    assert!(last.pixels().iter().all(|pixel| *pixel == lucarne::geometry::Pixel::BLACK));
+    assert!(served.clock.now() - told < Duration::from_secs(1));
+    let mut code = None;
+    while code.is_none() {
+        served.clock.sleep(Duration::from_millis(20)).await;
+        code = served.node.ended();
+    }
+    assert_eq!(code, Some(0));
+    assert!(served.clock.now() - told < Duration::from_secs(5));
+    let entries = entries(&served.data().join("trace"));
+    let ended = entries.iter().position(|(kind, cause)| kind == "view.ended" && cause == "shutdown");
+    assert!(ended.is_some() && entries.last().unwrap().0 == "process.stop", "{entries:?}");
+}
+
+/// Where the system allows it, all of the node's memory is locked: no pixel can be swapped out. Where it does not, the
+/// node says so and how to allow it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r05_memory_is_locked_where_it_may_be() {
+    let served = served("").await;
+    let _eye = served.looks().await;
+    let of_node = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", served.node.id())).unwrap();
+    let (limits, status) = (of_node("limits"), of_node("status"));
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max locked memory")).unwrap().split_whitespace().next();
+    let locked: u64 =
+        status.lines().find_map(|line| line.strip_prefix("VmLck:")?.trim().strip_suffix(" kB")?.parse().ok()).unwrap();
+    if limit == Some("unlimited") {
+        assert!(locked > 10_000, "{status}");
+    } else {
+        let words = std::fs::read_to_string(served.dir.path().join("serve.log")).unwrap();
+        assert!(locked == 0 && words.contains("allow it with LimitMEMLOCK=infinity"), "{words}");
+    }
+}
+
+/// The disk of the trace fills up under a running session: its end is still written, out of the reserve, and with room
+/// again all goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r44_on_a_full_disk_pictures_end_and_their_ends_are_written_from_the_reserve() {
+    // A file system of its own for the node, in a mount namespace that ends with it.
+    let served = served("unshare -m sh -c 'cp -a $DATA $DATA.kept && mount -t tmpfs -o size=80m lucarne $DATA && cp -a $DATA.kept/. $DATA/ && exec \"$0\" \"$@\"'").await;
+    let inside = PathBuf::from(format!("/proc/{}/root{}", served.node.id(), served.data().display()));
+    // Orders go to the socket inside the namespace.
+    let config = served.dir.path().join("inside.toml");
+    let text = std::fs::read_to_string(&served.config).unwrap();
+    let text = text.replace("data = \"data\"", &format!("data = {:?}", inside));
+    std::fs::write(&config, text.replace("\"certs/", &format!("\"{}/n1/certs/", served.dir.path().display()))).unwrap();
+    let served = Served { config, ..served };
+    let eye = served.looks().await;
+    let filler = inside.join("filler");
+    let status = Command::new("dd").args(["if=/dev/zero", &format!("of={}", filler.display()), "bs=1k"]).output().unwrap();
+    assert!(!status.status.success(), "the disk is full");
+    let trace = inside.join("trace");
+    let known = entries(&trace).len();
+    // Entries come until one does not fit: strangers' attempts.
+    let end = async {
+        let viewers = served.viewers;
+        served
+            .until(|| {
+                drop(std::net::TcpStream::connect(("127.0.0.1", viewers)));
+                entries(&trace).iter().skip(known).any(|(kind, cause)| kind == "view.ended" && cause == "no_trace")
+            })
+            .await;
+    };
+    tokio::join!(end, eye.watch_to_the_end());
+    let words = complains(&served.config, &["site", "show", "my-site"], "");
+    assert!(words.contains("Look at the disk"), "nothing is shown: {words}");
+    std::fs::remove_file(&filler).unwrap();
+    served.until(|| entries(&trace).iter().any(|(kind, _)| kind == "log.gap")).await;
+    served.looks().await.leave().await;
+}

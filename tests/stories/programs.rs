@@ -21,6 +21,17 @@ impl Program {
     }
 }
 
+impl Program {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.0.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.0.kill();

@@ -57,7 +57,9 @@ async fn xtigervnc_pushes_its_updates_and_has_its_fences_answered() {
     let tap = Tap::on(local(port)).await;
     let house = House::open(&demo_site("a", tap.address)).await;
     house.show("a").await;
-    house.until(|| tap.requests().iter().any(|r| matches!(r, Request::EnableContinuousUpdates { on: true, .. })).then_some(())).await;
+    house
+        .until(|| tap.requests().iter().any(|r| matches!(r, Request::EnableContinuousUpdates { on: true, .. })).then_some(()))
+        .await;
     let asked = updates_asked(&tap.requests());
     // What changes from now on comes without being asked for.
     let _windows = furnish(&display);

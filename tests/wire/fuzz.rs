@@ -94,8 +94,12 @@ fn site_seeds() -> Vec<Vec<u8>> {
         match kind {
             0 => zlib::encode(&picture, &format.pixel(), &mut zlib::Deflater::default(), &mut out),
             1 => zrle::encode(&picture, &format.cpixel(), &mut zlib::Deflater::default(), &mut out),
-            2 => { tight::encode(&picture, &format, tight::Loss::None, &mut tight::Deflaters::default(), &mut out); }
-            _ => { tight::encode(&noise(), &format, tight::Loss::OfPhotographs(50), &mut tight::Deflaters::default(), &mut out); }
+            2 => {
+                tight::encode(&picture, &format, tight::Loss::None, &mut tight::Deflaters::default(), &mut out);
+            }
+            _ => {
+                tight::encode(&noise(), &format, tight::Loss::OfPhotographs(50), &mut tight::Deflaters::default(), &mut out);
+            }
         }
         seeds.push(out);
     }
