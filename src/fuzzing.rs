@@ -2,13 +2,13 @@
 //!
 //! A fuzz target is one call; `tests/wire/fuzz.rs` runs each over mutated streams of real servers.
 
-use crate::geometry::Size;
+use crate::geometry::{Rect, Size};
 use crate::picture::Picture;
 use crate::rfb::client::ClientStream;
 use crate::rfb::encoding::number;
 use crate::rfb::handshake::client::{ClientHandshake, Login, Transport};
 use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake};
-use crate::rfb::server::ServerStream;
+use crate::rfb::server::{Event, ServerStream, put_rect, put_update};
 use crate::rfb::{Buffer, PixelFormat};
 
 /// Steps that so many bytes may cause: each takes a byte or draws a slice.
@@ -52,6 +52,43 @@ pub fn site_messages(data: &[u8]) {
         assert!(picture.size().is_showable());
         assert_eq!(picture.pixels().len() as u64, picture.size().area());
     }
+}
+
+/// One rectangle in `encoding`: its place, and where the bytes are cut in two on their way, come from the first bytes.
+/// Whole or in pieces, it is taken with the same pixels or refused (where two things are wrong, by either name).
+pub fn decoder(encoding: i32, data: &[u8]) {
+    let Some(([x, y, width, height, cut], body)) = data.split_first_chunk::<5>() else { return };
+    let mut update = Vec::new();
+    put_update(1, &mut update);
+    put_rect(Rect::new((*x).into(), (*y).into(), (*width).into(), (*height).into()), encoding, &mut update);
+    update.extend_from_slice(body);
+    let asked = [encoding, *number::QUALITY.start()];
+    let cut = update.len() * usize::from(*cut) / 256;
+    let whole = decode(&asked, &[&update]);
+    let (first, second) = update.split_at(cut);
+    assert_eq!(whole, decode(&asked, &[first, second]), "in two pieces");
+    if update.len() < 512 {
+        let bytes: Vec<&[u8]> = update.chunks(1).collect();
+        assert_eq!(whole, decode(&asked, &bytes), "byte by byte");
+    }
+}
+
+/// The picture after all pieces; `None`: refused.
+fn decode(asked: &[i32], pieces: &[&[u8]]) -> Option<Picture> {
+    let mut stream = ServerStream::new(PixelFormat::NATIVE, asked);
+    let mut picture = Picture::new(Size::new(200, 160));
+    let mut buffer = Buffer::default();
+    for piece in pieces {
+        buffer.extend(piece);
+        while let Some(advance) = stream.advance(buffer.unread(), &mut picture).ok()? {
+            assert!(advance.taken <= buffer.unread().len());
+            buffer.consume(advance.taken);
+            if advance.event == Some(Event::UpdateEnded) {
+                return Some(picture);
+            }
+        }
+    }
+    Some(picture)
 }
 
 /// A viewer's messages after the handshake: nothing is taken that is not there.

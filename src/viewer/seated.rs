@@ -1,4 +1,4 @@
-//! A viewer that was let in: its session runs on the pixels' runtime and is watched from here, where nothing delays a
+//! A viewer that was let in: its session runs on the viewers' runtime and is watched from here, where nothing delays a
 //! stop.
 
 use std::pin::pin;

@@ -1,4 +1,5 @@
-//! Every oracle of `lucarne::fuzzing` over mutated streams. `LUCARNE_FUZZ` says how many inputs each gets.
+//! Every oracle of `lucarne::fuzzing` over mutated streams. `LUCARNE_FUZZ` says how many inputs each gets;
+//! `LUCARNE_SEEDS` names a folder to which the seeds are written, for `fuzz/run`.
 
 use lucarne::fuzzing;
 
@@ -42,7 +43,14 @@ impl Dice {
     }
 }
 
-fn run(seeds: &[Vec<u8>], oracle: fn(&[u8])) {
+fn run(name: &str, seeds: &[Vec<u8>], oracle: impl Fn(&[u8])) {
+    if let Ok(folder) = std::env::var("LUCARNE_SEEDS") {
+        let folder = std::path::Path::new(&folder).join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (n, seed) in seeds.iter().enumerate() {
+            std::fs::write(folder.join(n.to_string()), seed).unwrap();
+        }
+    }
     let inputs: usize = std::env::var("LUCARNE_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(2000);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     seeds.iter().for_each(|seed| oracle(seed));
@@ -117,7 +125,7 @@ fn noise() -> lucarne::picture::Picture {
 
 #[test]
 fn fuzz_site_messages() {
-    run(&site_seeds(), fuzzing::site_messages);
+    run("site_messages", &site_seeds(), fuzzing::site_messages);
 }
 
 #[test]
@@ -130,7 +138,7 @@ fn fuzz_viewer_messages() {
             1, 0, 0,
         ],
     ];
-    run(&seeds, fuzzing::viewer_messages);
+    run("viewer_messages", &seeds, fuzzing::viewer_messages);
 }
 
 #[test]
@@ -144,7 +152,7 @@ fn fuzz_site_handshake() {
         [b"RFB 003.008\n\x01\x10\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), init, vec![0; 8]].concat(),
         b"RFB 003.008\n\0\0\0\0\x04oops".to_vec(),
     ];
-    run(&seeds, fuzzing::site_handshake);
+    run("site_handshake", &seeds, fuzzing::site_handshake);
 }
 
 #[test]
@@ -154,11 +162,38 @@ fn fuzz_viewer_handshake() {
         b"RFB 003.008\n\x13\0\x02\0\0\x01\0\0\0\0\x02\0\0\0\x03abxyz\x01".to_vec(),
         [b"RFB 003.003\n".to_vec(), vec![5; 16], vec![1]].concat(),
     ];
-    run(&seeds, fuzzing::viewer_handshake);
+    run("viewer_handshake", &seeds, fuzzing::viewer_handshake);
 }
 
 #[test]
 fn fuzz_settings() {
     let text = include_bytes!("../../src/cli/lucarne.toml").to_vec();
-    run(&[text], fuzzing::settings);
+    run("settings", &[text], fuzzing::settings);
+}
+
+/// The rectangles among the seeds, as the oracle of one decoder takes them.
+fn decoder_seeds(encoding: i32) -> Vec<Vec<u8>> {
+    let rects = site_seeds().into_iter().filter(|seed| seed.len() > 16 && seed[..4] == [0, 0, 0, 1]);
+    let of_it = rects.filter(|seed| seed[12..16] == encoding.to_be_bytes());
+    of_it.map(|seed| [&[seed[5], seed[7], seed[9], seed[11], 100], &seed[16..]].concat()).collect()
+}
+
+#[test]
+fn fuzz_each_decoder() {
+    use lucarne::rfb::encoding::number::*;
+    for (name, encoding) in [
+        ("raw", RAW),
+        ("copy_rect", COPY_RECT),
+        ("rre", RRE),
+        ("corre", CORRE),
+        ("hextile", HEXTILE),
+        ("zlib", ZLIB),
+        ("tight", TIGHT),
+        ("trle", TRLE),
+        ("zrle", ZRLE),
+    ] {
+        let seeds = decoder_seeds(encoding);
+        assert!(!seeds.is_empty(), "{name}");
+        run(&format!("decode_{name}"), &seeds, |data| fuzzing::decoder(encoding, data));
+    }
 }
