@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use time::OffsetDateTime;
@@ -19,6 +20,8 @@ pub struct Clock {
 struct Hand {
     /// Added to the time that passed since `start`; for a frozen hand none passes by itself.
     offset: watch::Sender<Duration>,
+    /// Added to the wall time alone, in milliseconds.
+    set: AtomicI64,
     start: (Instant, SystemTime),
     frozen: bool,
 }
@@ -57,7 +60,7 @@ impl Clock {
 
     fn virtual_from(wall: OffsetDateTime, frozen: bool) -> Self {
         let start = (system().0, wall.into());
-        Self { hand: Some(Arc::new(Hand { offset: watch::Sender::new(Duration::ZERO), start, frozen })) }
+        Self { hand: Some(Arc::new(Hand { offset: watch::Sender::new(Duration::ZERO), set: AtomicI64::new(0), start, frozen })) }
     }
 
     /// Moves a virtual clock ahead and wakes whoever waited for that time. The system's clock is left alone.
@@ -67,13 +70,23 @@ impl Clock {
         }
     }
 
+    /// Sets the wall time of a virtual clock ahead or back, as an administrator or a time server does.
+    pub fn set_by(&self, milliseconds: i64) {
+        if let Some(hand) = &self.hand {
+            hand.set.fetch_add(milliseconds, Ordering::SeqCst);
+        }
+    }
+
     fn both(&self) -> (Instant, SystemTime) {
         match &self.hand {
             None => system(),
             Some(hand) => {
                 let passed = if hand.frozen { Duration::ZERO } else { system().0 - hand.start.0 };
                 let since = passed + *hand.offset.borrow();
-                (hand.start.0 + since, hand.start.1 + since)
+                let set = hand.set.load(Ordering::SeqCst);
+                let moved = Duration::from_millis(set.unsigned_abs());
+                let wall = hand.start.1 + since;
+                (hand.start.0 + since, if set < 0 { wall - moved } else { wall + moved })
             }
         }
     }
@@ -120,6 +133,32 @@ impl Clock {
             done = work => Ok(done),
             () = self.sleep_until(deadline) => Err(Elapsed),
         }
+    }
+}
+
+/// Tells when the wall clock went another way than time: back, or ahead by more than [`AHEAD`].
+#[derive(Debug)]
+pub struct StepWatch {
+    clock: Clock,
+    before: (Instant, SystemTime),
+}
+
+/// Slewing never moves a clock by so much between two looks.
+const BACK: i64 = 100;
+const AHEAD: i64 = 5_000;
+
+impl StepWatch {
+    pub fn new(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), before: clock.both() }
+    }
+
+    /// By how many milliseconds the wall clock was set since it was looked at last, if it was.
+    pub fn step(&mut self) -> Option<i64> {
+        let now = self.clock.both();
+        let before = std::mem::replace(&mut self.before, now);
+        let passed = OffsetDateTime::from(now.1) - OffsetDateTime::from(before.1);
+        let step = passed.whole_milliseconds() as i64 - (now.0 - before.0).as_millis() as i64;
+        (step <= -BACK || step > AHEAD).then_some(step)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Viewers get TLS 1.3 (1.2 by option); sites are trusted by CA or by a pinned certificate, never blindly.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -65,29 +65,67 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate.as_ref()).into()
 }
 
-/// What viewers meet. With `workstations`, they must show a certificate that one of the CAs in this file signed.
-pub fn for_viewers(
-    certificate: &Path,
-    key: &Path,
-    workstations: Option<&Path>,
-    tls12: bool,
-    clock: &Clock,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = certificates(certificate)?;
-    let key =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::File { path: key.to_owned(), reason: error.to_string() })?;
-    let builder =
-        ServerConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
-    let builder = match workstations {
-        None => builder.with_no_client_auth(),
-        Some(ca) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider());
-            builder.with_client_cert_verifier(verifier.build()?)
-        }
-    };
-    let mut config = builder.with_single_cert(chain, key)?;
-    config.require_ems = true;
-    Ok(Arc::new(config))
+/// Where a listener's certificate comes from, and whom its viewers must be.
+#[derive(Debug, Clone)]
+pub struct Papers {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// The CA of the workstations: each must then show a certificate that it signed.
+    pub workstations: Option<PathBuf>,
+    pub tls12: bool,
+}
+
+impl Papers {
+    fn config(&self, clock: &Clock) -> Result<ServerConfig, TlsError> {
+        let chain = certificates(&self.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|error| TlsError::File { path: self.key.clone(), reason: error.to_string() })?;
+        let builder =
+            ServerConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(self.tls12))?;
+        let builder = match &self.workstations {
+            None => builder.with_no_client_auth(),
+            Some(ca) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider());
+                builder.with_client_cert_verifier(verifier.build()?)
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key)?;
+        config.require_ems = true;
+        Ok(config)
+    }
+}
+
+/// What viewers meet. It can be read again while the node runs: handshakes that begin later meet the new one, sessions
+/// that run go on.
+#[derive(Debug)]
+pub struct ForViewers {
+    papers: Papers,
+    clock: Clock,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl ForViewers {
+    pub fn load(papers: Papers, clock: &Clock) -> Result<Self, TlsError> {
+        let current = RwLock::new(Arc::new(papers.config(clock)?));
+        Ok(Self { papers, clock: clock.clone(), current })
+    }
+
+    pub fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the files again. On an error what was there before stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let new = Arc::new(self.papers.config(&self.clock)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// SHA-256 of the certificate as its file has it now.
+    pub fn on_file(&self) -> Result<[u8; 32], TlsError> {
+        let chain = certificates(&self.papers.certificate)?;
+        chain.first().map(fingerprint).ok_or_else(|| TlsError::Empty { path: self.papers.certificate.clone() })
+    }
 }
 
 fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {

@@ -7,10 +7,9 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::node::target;
+use crate::node::{doors, target};
 use crate::rfb::handshake::client::{Login, Transport};
 use crate::source::probe;
-use crate::tls;
 
 /// What was found, and whether the node can do its work with it.
 enum Finding {
@@ -37,15 +36,9 @@ pub(super) async fn run(config: &Config, clock: &Clock, json: bool) -> Result<Ex
         }
     };
     say("settings", Good, format!("node {:?}, {} site(s)", config.node, config.sites.len()));
-    match tls::for_viewers(
-        &config.viewers.certificate,
-        &config.viewers.key,
-        config.viewers.workstations.as_deref(),
-        config.viewers.tls12,
-        clock,
-    ) {
+    match doors(config, clock) {
         Ok(_) => say("viewers' certificate", Good, config.viewers.certificate.display().to_string()),
-        Err(error) => say("viewers' certificate", Wrong, error.to_string()),
+        Err(error) => say("viewers' certificate", Wrong, format!("{error:#}")),
     }
     if config.sites.is_empty() {
         say("sites", Wrong, "none is configured; add a [[site]] block".to_owned());

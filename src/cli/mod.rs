@@ -4,13 +4,14 @@ mod check;
 mod demo;
 mod init;
 mod manage;
+mod sandbox;
 mod serve;
 mod tail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
@@ -73,6 +74,8 @@ enum Command {
         #[arg(long)]
         certificate: Option<PathBuf>,
     },
+    /// Read the viewers' certificate and key again (SIGHUP does the same); sessions go on
+    Reload,
     /// What happened
     #[command(subcommand)]
     Trace(tail::TraceCommand),
@@ -92,27 +95,41 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let clock = Clock::system();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("control").enable_all().build()?;
     let Cli { config: path, json, command } = cli;
     let config = || -> Result<Config> { Ok(Config::load(&path)?) };
     let out = manage::Output { json };
-    let done = match command {
-        Command::Demo { port } => runtime.block_on(demo::run(port, clock)),
-        Command::Init { dir, hosts } => runtime.block_on(init::run(&dir, &hosts)),
+    match command {
+        Command::Demo { port } => {
+            sandbox::harden()?;
+            block_on(demo::run(port, clock))
+        }
+        Command::Init { dir, hosts } => block_on(init::run(&dir, &hosts)),
         Command::Serve { log_json } => {
             logs(log_json);
-            runtime.block_on(serve::run(&config()?, &clock))
+            let config = config()?;
+            sandbox::harden()?;
+            let _lock = serve::lock(&config)?;
+            sandbox::confine(&config)?;
+            block_on(serve::run(&config, &clock))
         }
-        Command::Check => runtime.block_on(check::run(&config()?, &clock, json)),
-        Command::Account(command) => runtime.block_on(manage::account(&config()?, command, &clock, out)),
-        Command::Site(command) => runtime.block_on(manage::site(&config()?, command, &clock, out)),
+        Command::Check => block_on(check::run(&config()?, &clock, json)),
+        Command::Account(command) => block_on(manage::account(&config()?, command, &clock, out)),
+        Command::Site(command) => block_on(manage::site(&config()?, command, &clock, out)),
         Command::Ticket { login, site, short, certificate } => {
             let certificate = certificate.map(|file| manage::fingerprint_of(&file)).transpose()?;
             let act = Act::IssueTicket { login, site, short, certificate };
-            runtime.block_on(manage::order(&config()?, &act, &clock, out))
+            block_on(manage::order(&config()?, &act, &clock, out))
         }
-        Command::Trace(command) => runtime.block_on(tail::run(&config()?, &command, &clock, json)),
-    };
+        Command::Reload => block_on(manage::order(&config()?, &Act::Reload, &clock, out)),
+        Command::Trace(command) => block_on(tail::run(&config()?, &command, &clock, json)),
+    }
+}
+
+/// Runs a command on the control runtime. There are no other threads before: what the process has given up by now is
+/// given up by all of them.
+fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("control").enable_all().build()?;
+    let done = runtime.block_on(work);
     // A thread may still wait for a line of standard input: do not wait for it.
     runtime.shutdown_background();
     done
@@ -123,21 +140,4 @@ fn logs(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LUCARNE_LOG").unwrap_or_else(|_| "info".into());
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json { logs.json().init() } else { logs.init() }
-}
-
-/// No core dump, and no swap where the system lets us lock all memory without a limit.
-fn harden() -> Result<()> {
-    use rustix::mm::{MlockAllFlags, mlockall};
-    use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("core dumps could not be switched off")?;
-    if getrlimit(Resource::Memlock).current.is_some() {
-        tracing::info!(
-            "memory is not locked: pixels could be swapped out; allow it with LimitMEMLOCK=infinity, or run without swap"
-        );
-        return Ok(());
-    }
-    if let Err(error) = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {
-        tracing::info!(%error, "memory is not locked: pixels could be swapped out");
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::init::private_dir;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::node::act::{Act, Outcome};
 use crate::node::{Node, control};
 
 /// Holds a node's directory for one process; it is free again when this is dropped.
@@ -24,13 +25,21 @@ pub(super) fn lock(config: &Config) -> Result<File> {
 }
 
 pub(super) async fn run(config: &Config, clock: &Clock) -> Result<ExitCode> {
-    super::harden()?;
-    let _lock = lock(config)?;
     let node = Node::start(config, clock.clone()).await?;
     let socket = control::open(&config.data)?;
     let orders = tokio::spawn(control::serve(socket, Arc::clone(node.shared()), clock.clone()));
     tracing::info!(viewers = %node.addresses.viewers, sites = config.sites.len(), "the node runs");
-    stopped().await?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut stopped = std::pin::pin!(stopped());
+    loop {
+        tokio::select! {
+            stopped = &mut stopped => break stopped?,
+            _ = hangup.recv() => match node.shared().perform(Act::Reload).await {
+                Outcome::Failed { message } => tracing::error!(message, "the certificate was not read again; the old one stays"),
+                _ => tracing::info!("the certificate was read again"),
+            },
+        }
+    }
     tracing::info!("the node stops");
     orders.abort();
     node.stop().await;

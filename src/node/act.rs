@@ -7,7 +7,8 @@ use super::Shared;
 use crate::desk::Desk;
 use crate::geometry::Size;
 use crate::governance::Standing;
-use crate::id::SiteName;
+use crate::id::{SiteName, hex};
+use crate::trace::Event;
 use crate::viewer::Ending;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub enum Act {
     Stop { site: SiteName },
     ConfirmMasks { site: SiteName, width: u16, height: u16 },
     ListSites,
+    /// Reads the viewers' certificate and key again.
+    Reload,
     IssueTicket { login: String, site: SiteName, short: bool, certificate: Option<[u8; 32]> },
 }
 
@@ -106,6 +109,7 @@ impl Shared {
                 Ok(done(format!("the masks of {site} are confirmed for {width}×{height}")))
             }
             Act::ListSites => Ok(self.list_sites()),
+            Act::Reload => self.reload().await,
             Act::IssueTicket { login, site, short, certificate } => {
                 self.site(&site)?;
                 let ticket = self.desk.issue_ticket(&login, &site, short, certificate).await?;
@@ -169,6 +173,18 @@ impl Shared {
             self.tell_sessions(site, "view.paused", "ordered").await;
         }
         Ok(())
+    }
+
+    /// New handshakes meet the new certificate; sessions that run go on.
+    async fn reload(&self) -> anyhow::Result<Outcome> {
+        for door in &self.doors {
+            door.reload()?;
+        }
+        let [door, _] = &self.doors;
+        let shown = hex(&door.on_file()?);
+        let event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
+        self.log.append(event.sealed("certificate", shown.as_str())).await?;
+        Ok(done(format!("viewers now meet the certificate {shown}")))
     }
 
     fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {

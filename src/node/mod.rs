@@ -11,6 +11,7 @@ mod site;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, StepWatch};
 use crate::config::{Config, Site};
 use crate::desk::{Desk, DeskError};
 use crate::governance::Standing;
@@ -33,6 +34,7 @@ use crate::source::session::Pace;
 use crate::store::Store;
 use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Entrance, Limits, Listener};
+use crate::tls::{ForViewers, Papers};
 use crate::{tls, web};
 use pools::Pools;
 use site::SiteHandle;
@@ -60,6 +62,8 @@ pub struct Shared {
     max_sessions: usize,
     fold: Mutex<Fold>,
     quota: Mutex<Quota>,
+    /// What viewers meet in band, and behind tunnels.
+    doors: [Arc<ForViewers>; 2],
     /// The trace had a gap that is not written down yet.
     owing: AtomicBool,
 }
@@ -118,9 +122,10 @@ impl Node {
         for site in &config.sites {
             let confirmed = desk.store().confirmed_sizes(&site.name).await?;
             let standing = desk.store().standing(&site.name).await?;
+            // Trust that cannot be read is said before anything runs.
+            target(site, &clock)?;
             let wiring = site::Wiring {
                 site: site.clone(),
-                target: target(site, &clock)?,
                 confirmed,
                 standing,
                 desk: Arc::clone(&desk),
@@ -139,6 +144,7 @@ impl Node {
             max_sessions: config.viewers.max_sessions,
             fold: Mutex::default(),
             quota: Mutex::new(Quota::new(clock.now())),
+            doors: doors(config, &clock)?,
             owing: AtomicBool::new(false),
         });
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
@@ -172,6 +178,19 @@ impl Node {
     }
 }
 
+/// What viewers meet at the door in band, and behind tunnels.
+pub fn doors(config: &Config, clock: &Clock) -> Result<[Arc<ForViewers>; 2]> {
+    let viewers = &config.viewers;
+    let papers = |workstations: Option<&PathBuf>| Papers {
+        certificate: viewers.certificate.clone(),
+        key: viewers.key.clone(),
+        workstations: workstations.cloned(),
+        tls12: viewers.tls12,
+    };
+    let load = |workstations| ForViewers::load(papers(workstations), clock).map(Arc::new);
+    Ok([load(None)?, load(viewers.workstations.as_ref())?])
+}
+
 async fn listen(
     config: &Config,
     shared: &Arc<Shared>,
@@ -181,9 +200,10 @@ async fn listen(
 ) -> Result<Addresses> {
     let viewers = &config.viewers;
     let clock = &shared.clock;
+    let [in_band_door, tunnel_door] = &shared.doors;
     let in_band = Listener {
         entrance: Entrance::InBand,
-        tls: tls::for_viewers(&viewers.certificate, &viewers.key, None, viewers.tls12, clock)?,
+        tls: Arc::clone(in_band_door),
         tunnel_only: viewers.workstations.is_some(),
         gate: Arc::clone(shared),
         limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
@@ -191,12 +211,10 @@ async fn listen(
         clock: clock.clone(),
         metrics: metrics.clone(),
     };
-    let workstations = viewers.workstations.as_deref();
-    let behind_tunnels = tls::for_viewers(&viewers.certificate, &viewers.key, workstations, viewers.tls12, clock)?;
     let mut open = async |address: SocketAddr, entrance| -> Result<SocketAddr> {
         let socket = bind(address).await?;
         let bound = socket.local_addr()?;
-        let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { &behind_tunnels } else { &in_band.tls };
+        let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { tunnel_door } else { in_band_door };
         tasks.spawn(Listener { entrance, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
         Ok(bound)
     };
@@ -283,10 +301,15 @@ impl Shared {
         }
     }
 
-    /// Writes what was folded, and after a gap what could not be written.
+    /// Writes what was folded, after a gap what could not be written, and when the wall clock was set.
     async fn keep_house(self: Arc<Self>) {
+        let mut watch = StepWatch::new(&self.clock);
         loop {
             self.clock.sleep(TURN).await;
+            if let Some(milliseconds) = watch.step() {
+                tracing::warn!(milliseconds, "the wall clock was set");
+                self.log.note(Event::new("clock.step").outcome("ok").public("offset_ms", milliseconds)).await;
+            }
             if self.owing.load(Ordering::SeqCst) && self.catch_up().await.is_ok() {
                 self.owing.store(false, Ordering::SeqCst);
                 tracing::info!("the trace can be written again");

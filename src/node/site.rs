@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::Clock;
+use super::target;
 use crate::config::Site;
 use crate::desk::Desk;
 use crate::geometry::Size;
@@ -47,7 +48,6 @@ pub(super) struct SiteHandle {
 
 pub(super) struct Wiring {
     pub site: Site,
-    pub target: Target,
     pub confirmed: Vec<Size>,
     pub standing: Option<Standing>,
     pub desk: Arc<Desk>,
@@ -161,7 +161,11 @@ impl Keeper {
                 self.waiting.push(answer);
                 self.state.send_modify(|state| *state = State { standing: Standing::Showing, trouble: None });
                 match self.writer.take() {
-                    Some(writer) => self.open(writer),
+                    // Whom to trust is read anew each time the site is shown.
+                    Some(writer) => match target(&self.wiring.site, &self.wiring.clock) {
+                        Ok(target) => self.open(target, writer),
+                        Err(error) => self.cannot_open(writer, format!("{error:#}")),
+                    },
                     None if self.running.is_some() => self.answer(None),
                     None => self.answer(Some("its source failed by our fault; restart the node".to_owned())),
                 }
@@ -189,12 +193,19 @@ impl Keeper {
         }
     }
 
-    fn open(&mut self, writer: ScreenWriter) {
+    fn cannot_open(&mut self, writer: ScreenWriter, trouble: String) {
+        self.writer = Some(writer);
+        self.state.send_modify(|state| *state = State { standing: Standing::Paused, trouble: Some(trouble.clone()) });
+        self.answer(Some(trouble));
+        self.record_pause("trust");
+    }
+
+    fn open(&mut self, target: Target, writer: ScreenWriter) {
         let (stop, stopped) = signal();
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
         let (reporter, reports) = mpsc::channel(64);
         let link = Link {
-            target: self.wiring.target.clone(),
+            target,
             clock: self.wiring.clock.clone(),
             metrics: self.wiring.metrics.clone(),
             reports: reporter,

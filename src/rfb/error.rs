@@ -79,6 +79,8 @@ pub enum ProtocolError {
     Fence(u8),
     #[error("a fence answers a question that nobody asked")]
     FenceUnasked,
+    #[error("more than {0} fences came in ten seconds")]
+    FenceFlood(u32),
     #[error("continuous updates were not announced")]
     ContinuousUpdates,
     #[error("a cut text of {0} bytes is past the limit of 1 MiB")]
@@ -103,7 +105,7 @@ impl ProtocolError {
             Self::NotRfb(_) => Code { up: "up.not_rfb", dn: "dn.bad_version" },
             Self::BadVersion(_) => code!("bad_version"),
             Self::PixelFormat { .. } | Self::ColourMap => code!("pixel_format"),
-            Self::SizeLimit(_) => code!("size_limit"),
+            Self::SizeLimit(_) | Self::TextLength(_) => code!("size_limit"),
             Self::RectOutside { .. } => code!("rect_outside"),
             Self::EncodingNotRequested(_) => code!("encoding_not_requested"),
             Self::CopyRectSource => code!("copyrect_source"),
@@ -116,13 +118,12 @@ impl ProtocolError {
             Self::InflateLimit(_) => code!("inflate_limit"),
             Self::Jpeg(_) => code!("jpeg"),
             Self::UnknownMessage(_) | Self::UnsafeMessage(..) => code!("unknown_message"),
-            Self::Fence(_) | Self::FenceUnasked => code!("fence"),
+            Self::Fence(_) | Self::FenceUnasked | Self::FenceFlood(_) => code!("fence"),
             Self::ContinuousUpdates => code!("cu"),
             Self::CutText(_) => code!("cuttext"),
             Self::InputTooLong(..) => code!("input_too_long"),
             Self::ColourMapRange(..) => code!("colour_map"),
             Self::EncodingsCount(_) => code!("encodings_count"),
-            Self::TextLength(_) => code!("text_length"),
             Self::RectFlood => code!("rect_flood"),
             Self::ResizeStorm(_) => code!("resize_storm"),
         }

@@ -8,12 +8,12 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use super::session::{Pace, Session, SessionError};
-use super::wire::{LinkError, TlsFacts, Wire};
+use super::wire::{LinkError, Step, TlsFacts, Wire};
 use crate::clock::{Clock, Elapsed};
 use crate::id::random;
 use crate::metrics::Metrics;
 use crate::rfb::Buffer;
-use crate::rfb::handshake::client::{Asked, ClientHandshake, Entered, HandshakeError, Login, Transport};
+use crate::rfb::handshake::client::{Asked, Awaits, ClientHandshake, Entered, HandshakeError, Login, Transport};
 use crate::rfb::server::Dropped;
 use crate::screen::{Masks, ScreenWriter};
 use crate::shutdown::Shutdown;
@@ -208,7 +208,7 @@ impl Link {
                 biased;
                 () = self.stop.raised() => return Ok(true),
                 sent = self.clock.within(deadline, wire.send(&bytes)) => {
-                    sent.map_err(|Elapsed| LinkError::Timeout("reading our requests"))??;
+                    sent.map_err(|Elapsed| LinkError::Timeout(Step::Requests))??;
                 }
             }
         }
@@ -274,23 +274,21 @@ async fn shake_hands(
     let started = clock.now();
     let place = format!("{}:{}", target.host, target.port);
     let connect = TcpStream::connect((target.host.as_str(), target.port));
-    let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout("connecting"))?;
+    let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout(Step::Connecting))?;
     let mut wire = Wire::new(tcp.map_err(|error| LinkError::Connect(place, error))?)?;
     let mut buffer = Buffer::default();
     if target.transport == Transport::Tls {
         wire = secure(wire, target, clock).await?;
     }
-    let late = |Elapsed| LinkError::Timeout("the handshake");
-    let deadline = clock.now() + STEP;
-    let mut entered = clock.within(deadline, drive(&mut wire, &mut buffer, handshake)).await.map_err(late)??;
+    let mut entered = drive(&mut wire, &mut buffer, handshake, clock).await?;
     if entered.is_none() {
         wire = secure(wire, target, clock).await?;
         handshake.tls_started();
-        let deadline = clock.now() + STEP;
         if let Some(first) = handshake.first_inside_tls() {
-            clock.within(deadline, wire.send(&first)).await.map_err(late)??;
+            let late = |Elapsed| LinkError::Timeout(Step::Handshake(Awaits::Login));
+            clock.within(clock.now() + STEP, wire.send(&first)).await.map_err(late)??;
         }
-        entered = clock.within(deadline, drive(&mut wire, &mut buffer, handshake)).await.map_err(late)??;
+        entered = drive(&mut wire, &mut buffer, handshake, clock).await?;
     }
     let opened = Opened { entered: entered.ok_or(LinkError::Cut)?, tls: wire.tls(), took: clock.now() - started };
     Ok((wire, buffer, opened))
@@ -299,14 +297,22 @@ async fn shake_hands(
 async fn secure(wire: Wire, target: &Target, clock: &Clock) -> Result<Wire, LinkError> {
     let config = target.tls.clone().ok_or_else(|| LinkError::Tls(std::io::Error::other("no trust is configured")))?;
     let deadline = clock.now() + STEP;
-    clock.within(deadline, wire.start_tls(config, &target.server_name)).await.map_err(|Elapsed| LinkError::Timeout("TLS"))?
+    clock.within(deadline, wire.start_tls(config, &target.server_name)).await.map_err(|Elapsed| LinkError::Timeout(Step::Tls))?
 }
 
-/// Moves the handshake until it is done (`Some`) or TLS must start (`None`).
-async fn drive(wire: &mut Wire, buffer: &mut Buffer, handshake: &mut ClientHandshake) -> Result<Option<Entered>, LinkError> {
+/// Moves the handshake, in one step's time, until it is done (`Some`) or TLS must start (`None`).
+async fn drive(
+    wire: &mut Wire,
+    buffer: &mut Buffer,
+    handshake: &mut ClientHandshake,
+    clock: &Clock,
+) -> Result<Option<Entered>, LinkError> {
+    let deadline = clock.now() + STEP;
     loop {
-        let Some((taken, asked)) = handshake.advance(buffer.unread())? else {
-            if wire.read(buffer).await? == 0 {
+        let step = handshake.advance(buffer.unread())?;
+        let late = |Elapsed| LinkError::Timeout(Step::Handshake(handshake.awaits()));
+        let Some((taken, asked)) = step else {
+            if clock.within(deadline, wire.read(buffer)).await.map_err(late)?? == 0 {
                 return Err(LinkError::Cut);
             }
             continue;
@@ -314,7 +320,7 @@ async fn drive(wire: &mut Wire, buffer: &mut Buffer, handshake: &mut ClientHands
         buffer.consume(taken);
         match asked {
             None => {}
-            Some(Asked::Send(bytes)) => wire.send(&bytes).await?,
+            Some(Asked::Send(bytes)) => clock.within(deadline, wire.send(&bytes)).await.map_err(late)??,
             Some(Asked::StartTls) => return Ok(None),
             Some(Asked::Ready(entered)) => return Ok(Some(entered)),
         }

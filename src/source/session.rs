@@ -24,6 +24,8 @@ const CRAWL: u64 = 1024;
 const MAX_OUT: usize = 64;
 /// Changes of size in ten seconds that are still a person's doing.
 const MAX_RESIZES: u32 = 100;
+/// Fences in ten seconds that still measure something: each is answered.
+const MAX_FENCES: u32 = 5000;
 const PROBE: &[u8] = b"lucarne";
 
 /// How a site is asked: part of its configuration.
@@ -68,6 +70,27 @@ enum Push {
     On,
 }
 
+/// How often something came in the ten seconds at hand.
+#[derive(Debug)]
+struct Rate {
+    since: Instant,
+    count: u32,
+}
+
+impl Rate {
+    fn new(now: Instant) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    fn one_more(&mut self, now: Instant) -> u32 {
+        if now.saturating_duration_since(self.since) > Duration::from_secs(10) {
+            *self = Self::new(now);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+}
+
 #[derive(Debug)]
 pub struct Session {
     stream: ServerStream,
@@ -90,7 +113,8 @@ pub struct Session {
     progress: (Instant, u64),
     received: u64,
     dropped: [u64; Dropped::ALL.len()],
-    resizes: (Instant, u32),
+    resizes: Rate,
+    asked_fences: Rate,
     opened: bool,
 }
 
@@ -116,7 +140,8 @@ impl Session {
             progress: (now, 0),
             received: 0,
             dropped: [0; Dropped::ALL.len()],
-            resizes: (now, 0),
+            resizes: Rate::new(now),
+            asked_fences: Rate::new(now),
             opened: false,
         };
         session.say(&Request::SetPixelFormat(PixelFormat::NATIVE));
@@ -193,18 +218,16 @@ impl Session {
             Event::Resized(_) => {
                 self.resized = true;
                 self.damage.clear();
-                let (since, count) = &mut self.resizes;
-                if now.saturating_duration_since(*since) > Duration::from_secs(10) {
-                    (*since, *count) = (now, 0);
-                }
-                *count += 1;
-                if *count > MAX_RESIZES {
+                if self.resizes.one_more(now) > MAX_RESIZES {
                     return Err(ProtocolError::ResizeStorm(MAX_RESIZES).into());
                 }
             }
             Event::UpdateEnded => self.update_ended(screen, now),
             Event::Fence(fence) if fence.is_request() => {
                 self.fences = true;
+                if self.asked_fences.one_more(now) > MAX_FENCES {
+                    return Err(ProtocolError::FenceFlood(MAX_FENCES).into());
+                }
                 self.say(&Request::Fence(fence.answer()));
             }
             Event::Fence(fence) if fence.payload() == PROBE => screen.prove(now),

@@ -12,17 +12,52 @@ use tokio_rustls::client::TlsStream;
 
 use super::session::SessionError;
 use crate::id::hex;
-use crate::rfb::handshake::client::HandshakeError;
+use crate::rfb::handshake::client::{Awaits, HandshakeError};
 use crate::rfb::{Buffer, Outbound};
 use crate::tls::fingerprint;
+
+/// What a site has ten seconds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Connecting,
+    Tls,
+    Handshake(Awaits),
+    Requests,
+}
+
+impl Step {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Tls => "TLS",
+            Self::Handshake(Awaits::Version) => "naming its RFB version",
+            Self::Handshake(Awaits::Security) => "agreeing on a security type",
+            Self::Handshake(Awaits::Login) => "the login",
+            Self::Handshake(Awaits::Init) => "describing its screen",
+            Self::Requests => "reading our requests",
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Connecting => "up.timeout.connect",
+            Self::Tls => "up.timeout.tls",
+            Self::Handshake(Awaits::Version) => "up.timeout.version",
+            Self::Handshake(Awaits::Security) => "up.timeout.security",
+            Self::Handshake(Awaits::Login) => "up.timeout.login",
+            Self::Handshake(Awaits::Init) => "up.timeout.init",
+            Self::Requests => "up.timeout.requests",
+        }
+    }
+}
 
 /// Why a link could not be made, or ended. [`LinkError::code`] is stable.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     #[error("{0} cannot be reached: {1}")]
     Connect(String, std::io::Error),
-    #[error("the site did not get through {0} in 10 s")]
-    Timeout(&'static str),
+    #[error("the site did not get through {} in 10 s", .0.words())]
+    Timeout(Step),
     #[error("the site closed the connection in the middle of a message")]
     Cut,
     #[error("the connection to the site failed: {0}")]
@@ -39,7 +74,7 @@ impl LinkError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Connect(..) => "up.connect",
-            Self::Timeout(_) => "up.timeout",
+            Self::Timeout(step) => step.code(),
             Self::Cut => "up.cut",
             Self::Io(_) => "up.io",
             Self::Tls(_) => "up.tls_untrusted",

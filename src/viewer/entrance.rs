@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -17,7 +16,7 @@ use crate::governance::Refusal;
 use crate::id::{ConnectionId, random};
 use crate::rfb::Buffer;
 use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
-use crate::tls::fingerprint;
+use crate::tls::{ForViewers, fingerprint};
 
 /// Everything before the login must be done in this time, however slowly it drips.
 const PROTOCOL: Duration = Duration::from_secs(10);
@@ -63,7 +62,7 @@ pub(super) struct Door<'a, G> {
     pub gate: &'a Arc<G>,
     pub connection: &'a ConnectionId,
     pub peer: Peer,
-    pub tls: &'a Arc<ServerConfig>,
+    pub tls: &'a ForViewers,
     pub clock: &'a Clock,
     /// Among the handshakes, then among those who type.
     pub place: Place,
@@ -76,7 +75,7 @@ type Certificate = Option<[u8; 32]>;
 impl<G: Gate> Door<'_, G> {
     /// TLS on a raw socket.
     pub async fn secure(&self, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, Certificate), Turned> {
-        let accept = TlsAcceptor::from(Arc::clone(self.tls)).accept(tcp);
+        let accept = TlsAcceptor::from(self.tls.current()).accept(tcp);
         let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|error| {
             tracing::debug!(%error, "TLS failed with a viewer");
             Turned("tls.handshake")

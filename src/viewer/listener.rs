@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
@@ -16,6 +15,7 @@ use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::metrics::{Kind, Metrics};
 use crate::rfb::handshake::server::Offer;
+use crate::tls::ForViewers;
 
 /// How viewers come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ const SEND_BUFFER: usize = 128 << 10;
 
 pub struct Listener<G> {
     pub entrance: Entrance,
-    pub tls: Arc<ServerConfig>,
+    pub tls: Arc<ForViewers>,
     /// Workstations must show certificates: viewers that cannot are told to come through the tunnel.
     pub tunnel_only: bool,
     pub gate: Arc<G>,

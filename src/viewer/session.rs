@@ -1,5 +1,6 @@
 //! A running session: one half reads what the viewer says, the other writes what it may see.
 
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ use crate::rfb::server::{UNTIL_LAST_RECT, put_end_of_continuous_updates, put_rec
 const NO_PROGRESS: Duration = Duration::from_secs(30);
 /// A place is still when it was not sent again for a whole window of this length: then it is repaired.
 const STILL: Duration = Duration::from_millis(200);
+/// Messages (and pieces of skipped ones) heard from one viewer in a time of [`PACE`]: thousands a second.
+const MESSAGES: u32 = 512;
+const PACE: Duration = Duration::from_millis(50);
 /// Encoded bytes gathered before they go to the socket.
 const CHUNK: usize = 32 << 10;
 /// Pieces repaired in one update: a change that comes meanwhile does not wait long.
@@ -83,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         let started = self.clock.now();
         let (demand, metrics, clock) = (&self.demand, &self.metrics, &self.clock);
         let ending = {
-            let mut reads = pin!(self.reading.run(demand, metrics));
+            let mut reads = pin!(self.reading.run(demand, metrics, clock));
             let mut writes = pin!(self.writing.run(demand, &mut self.seat, metrics, clock));
             tokio::select! {
                 biased;
@@ -108,13 +112,15 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
 }
 
 impl<S: AsyncRead> Reading<S> {
-    async fn run(&mut self, demand: &Demand, metrics: &Metrics) -> Ending {
+    async fn run(&mut self, demand: &Demand, metrics: &Metrics, clock: &Clock) -> Ending {
         let mut messages = ClientStream::default();
-        let mut heard = 0u32;
+        let (mut window, mut heard) = (clock.now() + PACE, 0u32);
         loop {
-            heard = heard.wrapping_add(1);
-            if heard.is_multiple_of(256) {
-                tokio::task::yield_now().await;
+            heard += 1;
+            if heard > MESSAGES {
+                // Whoever says more than a person can waits in its own socket: others have the core.
+                clock.sleep_until(window).await;
+                (window, heard) = (clock.now() + PACE, 0);
             }
             match messages.advance(self.buffer.unread()) {
                 Err(error) => return Ending::Broken(error.code().dn),
@@ -138,6 +144,7 @@ impl<S: AsyncRead> Reading<S> {
                     match self.stream.read_buf(room).await {
                         Ok(0) => return Ending::Left,
                         Ok(_) => {}
+                        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ending::Broken("tls.eof"),
                         Err(_) => return Ending::Lost,
                     }
                 }
@@ -159,18 +166,20 @@ impl<S: AsyncWrite> Writing<S> {
             }
             let due = self.view.due(wanted);
             let sent = match due {
-                Due::Nothing if self.out.is_empty() => {
-                    let (turn, repair_later) = (self.window + STILL, wanted.is_some() && self.view.has_losses());
+                Due::Nothing | Due::Later(_) if self.out.is_empty() => {
+                    let repair = (wanted.is_some() && self.view.has_losses()).then_some(self.window + STILL);
+                    let resize = if let Due::Later(at) = due { Some(at) } else { None };
+                    let turn = repair.into_iter().chain(resize).min();
                     tokio::select! {
                         biased;
                         ending = seat.ending.raised() => return ending,
                         () = demand.changed() => {}
                         () = self.view.changed() => {}
-                        () = clock.sleep_until(turn), if repair_later => {}
+                        () = clock.sleep_until(turn.unwrap_or(self.window)), if turn.is_some() => {}
                     }
                     continue;
                 }
-                Due::Nothing => self.send(clock).await,
+                Due::Nothing | Due::Later(_) => self.send(clock).await,
                 Due::Resize(size) => {
                     let Some(encoding) = preferences.resize else { return Ending::CannotResize };
                     self.view.put_resize(size, encoding, &mut self.out);

@@ -1,5 +1,7 @@
 //! From the screen to a viewer's bytes: copy out, stamp the copy, lay the notice, encode.
 
+use std::time::{Duration, Instant};
+
 use time::OffsetDateTime;
 
 use super::demand::Preferences;
@@ -16,6 +18,8 @@ use crate::screen::{Face, Look, Region, ScreenReader};
 
 /// A piece of at most this many pixels is stamped and encoded at a time: under a millisecond of work.
 const PIECE: (u16, u16) = (512, 128);
+/// A viewer is told of a new size no sooner after the last: sizes that come faster are passed over.
+const BETWEEN_SIZES: Duration = Duration::from_millis(500);
 /// The size shown when the site never had one.
 const NO_SITE: Size = Size::new(1024, 768);
 
@@ -27,6 +31,8 @@ pub(super) struct View {
     encoder: Encoder,
     /// The size that the viewer knows.
     pub size: Size,
+    /// When the viewer may be told of another size.
+    resize_from: Instant,
     seen: u64,
     owed: Region,
     lossy: Lossy,
@@ -70,6 +76,8 @@ impl Lossy {
 /// A full turn of the screen's state: what can be sent now.
 pub(super) enum Due {
     Nothing,
+    /// A new size, but not before this.
+    Later(Instant),
     Resize(Size),
     Pixels(Vec<Rect>),
     /// The picture is still: lossy places can be repaired.
@@ -80,7 +88,7 @@ impl View {
     pub fn new(screen: ScreenReader, identity: Identity, clock: Clock) -> Self {
         let look = screen.look();
         let size = shown_size(&look);
-        let now = clock.wall();
+        let (now, now_at) = (clock.wall(), clock.now());
         let mut view = Self {
             mark: (minute(now), Mark::new(&identity, now)),
             notice: faces::notice(look.face, &clock),
@@ -89,6 +97,7 @@ impl View {
             clock,
             encoder: Encoder::default(),
             size,
+            resize_from: now_at,
             seen: 0,
             owed: Region::new(size),
             lossy: Lossy::new(size),
@@ -125,7 +134,11 @@ impl View {
         if size != self.size {
             // Nothing of the old size is worth sending; all of the new one is owed once the viewer knows it.
             self.seen = look.version;
-            return if wanted.is_some() { Due::Resize(size) } else { Due::Nothing };
+            return match wanted {
+                None => Due::Nothing,
+                Some(_) if self.clock.now() < self.resize_from => Due::Later(self.resize_from),
+                Some(_) => Due::Resize(size),
+            };
         }
         if look.version > self.seen {
             self.owed.add_region(&self.screen.damage_since(self.seen));
@@ -158,6 +171,7 @@ impl View {
     /// Appends an update that tells the viewer its new size, by the encoding it understands.
     pub fn put_resize(&mut self, size: Size, encoding: i32, out: &mut Vec<u8>) {
         self.size = size;
+        self.resize_from = self.clock.now() + BETWEEN_SIZES;
         self.owed = Region::new(size);
         self.owed.add(size.rect());
         self.lossy = Lossy::new(size);

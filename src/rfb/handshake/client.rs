@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 pub use super::refused::HandshakeError;
-use super::{ServerInit, Version, tight};
+use super::{ServerInit, Stop, Version, tight};
 use crate::geometry::Size;
 use crate::rfb::error::{Halt, ProtocolError, escaped};
 use crate::rfb::request::Outbound;
@@ -51,6 +51,15 @@ pub struct Entered {
     pub security: String,
     /// All that the site offered, by name and number: outer types first, then those inside VeNCrypt or Tight.
     pub offered: String,
+}
+
+/// The parts of a handshake that a site may fail to get through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaits {
+    Version,
+    Security,
+    Login,
+    Init,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +142,18 @@ impl ClientHandshake {
         secret && matches!(self.stage, Stage::Result | Stage::Reason { login: true })
     }
 
+    /// What the site is to say next: for a site that does not.
+    pub fn awaits(&self) -> Awaits {
+        match self.stage {
+            Stage::Version => Awaits::Version,
+            Stage::Challenge | Stage::Result | Stage::Reason { login: true } => Awaits::Login,
+            Stage::Init | Stage::Name { .. } | Stage::TightCapabilities(_) | Stage::Capabilities { .. } | Stage::Done => {
+                Awaits::Init
+            }
+            _ => Awaits::Security,
+        }
+    }
+
     /// TLS stands: the handshake goes on inside it.
     pub fn tls_started(&mut self) {
         self.stage = match self.security {
@@ -146,7 +167,7 @@ impl ClientHandshake {
         (self.security == X509_PLAIN).then(|| Outbound::new(self.plain()))
     }
 
-    fn step(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+    fn step(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop<HandshakeError>> {
         match self.stage {
             Stage::Version => {
                 let (major, minor) = Version::read(r)?;
@@ -197,7 +218,7 @@ impl ClientHandshake {
     }
 
     /// The server's list, or in 3.3 its choice.
-    fn types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+    fn types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop<HandshakeError>> {
         if self.version == Version::V3_3 {
             let kind = r.u32()?;
             return match u8::try_from(kind) {
@@ -274,7 +295,7 @@ impl ClientHandshake {
         HandshakeError::NoCommonSecurity { offered: security::names(offered.iter().copied()), wanted }
     }
 
-    fn tight_types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+    fn tight_types(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop<HandshakeError>> {
         let codes = tight::capabilities(r)?;
         if codes.is_empty() {
             if !matches!(self.login, Login::Nothing) || self.transport == Transport::Vencrypt {
@@ -288,8 +309,11 @@ impl ClientHandshake {
         Ok(self.leave_types(stage, Some(u32::from(kind).to_be_bytes().to_vec())))
     }
 
-    fn subtypes(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+    fn subtypes(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop<HandshakeError>> {
         let count = r.u8()?;
+        if count == 0 {
+            return Err(HandshakeError::Vencrypt("the site offers no subtype; look at its certificate and key".to_owned()).into());
+        }
         let offered = (0..count).map(|_| r.u32()).collect::<Result<Vec<_>, _>>()?;
         self.offered.extend(&offered);
         let wanted = match (self.transport, &self.login) {
@@ -322,7 +346,7 @@ impl ClientHandshake {
         out
     }
 
-    fn result(&self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+    fn result(&self, r: &mut Reader<'_>) -> Result<Move, Stop<HandshakeError>> {
         match r.u32()? {
             0 => Ok((Stage::Init, Some(vec![SHARED]))),
             1 if self.version == Version::V3_8 => Ok((Stage::Reason { login: true }, None)),
@@ -335,7 +359,7 @@ impl ClientHandshake {
 /// ClientInit: always shared, so that nobody is thrown out for us.
 const SHARED: u8 = 1;
 
-fn server_init(r: &mut Reader<'_>) -> Result<Move, Stop> {
+fn server_init(r: &mut Reader<'_>) -> Result<Move, Stop<HandshakeError>> {
     let size = Size::new(r.u16()?, r.u16()?);
     if !size.is_showable() {
         return Err(HandshakeError::Protocol(ProtocolError::SizeLimit(size)).into());
@@ -352,28 +376,7 @@ fn server_init(r: &mut Reader<'_>) -> Result<Move, Stop> {
     Ok((Stage::Name { left, init: ServerInit { size, format } }, None))
 }
 
-/// Why a step stopped.
-pub(super) enum Stop {
-    Wait,
-    Error(HandshakeError),
-}
-
-impl From<Halt> for Stop {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Short => Self::Wait,
-            Halt::Broken(error) => Self::Error(error.into()),
-        }
-    }
-}
-
-impl From<ProtocolError> for Stop {
-    fn from(error: ProtocolError) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-impl From<HandshakeError> for Stop {
+impl From<HandshakeError> for Stop<HandshakeError> {
     fn from(error: HandshakeError) -> Self {
         Self::Error(error)
     }

@@ -78,3 +78,24 @@ pub struct ServerInit {
     pub size: Size,
     pub format: PixelFormat,
 }
+
+/// Why a step of a machine stopped: for more bytes, or for good.
+enum Stop<E> {
+    Wait,
+    Error(E),
+}
+
+impl<E: From<ProtocolError>> From<Halt> for Stop<E> {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Short => Self::Wait,
+            Halt::Broken(error) => Self::Error(error.into()),
+        }
+    }
+}
+
+impl<E: From<ProtocolError>> From<ProtocolError> for Stop<E> {
+    fn from(error: ProtocolError) -> Self {
+        Self::Error(error.into())
+    }
+}

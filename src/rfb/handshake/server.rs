@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::Version;
+use super::{Stop, Version};
 use crate::geometry::Size;
 use crate::rfb::codec::Put;
-use crate::rfb::error::{Halt, ProtocolError};
+use crate::rfb::error::ProtocolError;
 use crate::rfb::security::{NONE, PLAIN, VENCRYPT, VNC_AUTH, X509_PLAIN};
 use crate::rfb::{PixelFormat, Reader};
 
@@ -156,7 +156,7 @@ impl ServerHandshake {
         out
     }
 
-    fn step(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop> {
+    fn step(&mut self, r: &mut Reader<'_>) -> Result<Move, Stop<ServerHandshakeError>> {
         match self.stage {
             Stage::Hello => Ok((Stage::Version, Some(Asked::Send(Version::V3_8.line().to_vec())))),
             Stage::Version => {
@@ -207,7 +207,7 @@ impl ServerHandshake {
         }
     }
 
-    fn offer_types(&mut self) -> Result<Move, Stop> {
+    fn offer_types(&mut self) -> Result<Move, Stop<ServerHandshakeError>> {
         if self.version > Version::V3_3 {
             let types = self.offer.types();
             let mut out = vec![types.len() as u8];
@@ -253,7 +253,7 @@ pub fn server_init(size: Size, format: &PixelFormat, label: &str) -> Vec<u8> {
 }
 
 /// `U32 ulen, U32 plen, user, password`, at most 255 each.
-fn plain(r: &mut Reader<'_>) -> Result<Move, Stop> {
+fn plain(r: &mut Reader<'_>) -> Result<Move, Stop<ServerHandshakeError>> {
     let (user, password) = (r.u32()?, r.u32()?);
     if user > 255 || password > 255 {
         return Err(ServerHandshakeError::CredentialLength(user, password).into());
@@ -264,27 +264,7 @@ fn plain(r: &mut Reader<'_>) -> Result<Move, Stop> {
     Ok((Stage::Decide, Some(Asked::Decide(Credentials::Plain { user, password }))))
 }
 
-enum Stop {
-    Wait,
-    Error(ServerHandshakeError),
-}
-
-impl From<Halt> for Stop {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Short => Self::Wait,
-            Halt::Broken(error) => Self::Error(error.into()),
-        }
-    }
-}
-
-impl From<ProtocolError> for Stop {
-    fn from(error: ProtocolError) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-impl From<ServerHandshakeError> for Stop {
+impl From<ServerHandshakeError> for Stop<ServerHandshakeError> {
     fn from(error: ServerHandshakeError) -> Self {
         Self::Error(error)
     }

@@ -1,0 +1,89 @@
+//! What the process gives up before it meets anybody: core dumps, new privileges, swap where it may; and, where the
+//! kernel has Landlock, every file but its own and every outbound port but its sites'.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+    Scope, path_beneath_rules,
+};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+use crate::config::Config;
+use crate::tls::Trust;
+
+/// The Landlock that is asked for: files, TCP ports, and a scope for signals and abstract sockets. Older kernels give
+/// what they have.
+const LANDLOCK: ABI = ABI::V6;
+/// What resolving a host's name reads, and the language's own look at the machine.
+const SYSTEM: [&str; 8] = ["/etc", "/lib", "/lib64", "/usr/lib", "/run/systemd/resolve", "/run/nscd", "/proc", "/sys/fs/cgroup"];
+/// Names are asked for by TCP where an answer is long.
+const DNS: u16 = 53;
+
+/// No core dump, no new privileges, and no swap where the system lets us lock all memory without a limit.
+pub(super) fn harden() -> Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("core dumps could not be switched off")?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).context("core dumps could not be limited")?;
+    rustix::thread::set_no_new_privs(true).context("new privileges could not be given up")?;
+    if getrlimit(Resource::Memlock).current.is_some() {
+        tracing::info!(
+            "memory is not locked: pixels could be swapped out; allow it with LimitMEMLOCK=infinity, or run without swap"
+        );
+        return Ok(());
+    }
+    if let Err(error) = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {
+        tracing::info!(%error, "memory is not locked: pixels could be swapped out");
+    }
+    Ok(())
+}
+
+/// Keeps the process, and all threads that it will start, to the node's own files and ports.
+pub(super) fn confine(config: &Config) -> Result<()> {
+    let all = AccessFs::from_all(LANDLOCK);
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let listens = [Some(config.viewers.listen), config.viewers.tls_first, config.viewers.local, config.monitor];
+    let bind = listens.iter().flatten().map(|address: &SocketAddr| Ok(NetPort::new(address.port(), AccessNet::BindTcp)));
+    let reach = config.sites.iter().map(|site| site.port).chain([DNS]);
+    let reach = reach.map(|port| Ok(NetPort::new(port, AccessNet::ConnectTcp)));
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .scope(Scope::from_all(LANDLOCK))?
+        .create()?
+        .add_rules(path_beneath_rules(readable(config), read))?
+        .add_rules(path_beneath_rules([&config.data], all))?
+        .add_rules(bind.chain(reach).collect::<Vec<Result<NetPort, landlock::RulesetError>>>())?
+        .restrict_self()
+        .context("the process could not be confined by Landlock")?;
+    match status.ruleset {
+        RulesetStatus::FullyEnforced => tracing::info!("confined by Landlock to the node's files and ports"),
+        RulesetStatus::PartiallyEnforced => {
+            tracing::info!("confined by Landlock to the node's files; this kernel does not confine ports or signals");
+        }
+        RulesetStatus::NotEnforced => tracing::warn!("this kernel has no Landlock: confine the node by its service manager"),
+    }
+    Ok(())
+}
+
+/// The system's own and the folders of certificates: whole folders, since files are renewed by replacing them.
+fn readable(config: &Config) -> Vec<PathBuf> {
+    let viewers = &config.viewers;
+    let papers = [Some(&viewers.certificate), Some(&viewers.key), viewers.workstations.as_ref()];
+    let trust = config.sites.iter().filter_map(|site| match &site.trust {
+        Some(Trust::Ca(path)) => Some(path),
+        Some(Trust::Pinned(_)) | None => None,
+    });
+    let folders = papers.into_iter().flatten().chain(trust).map(|path| folder_of(path));
+    SYSTEM.iter().map(PathBuf::from).chain(folders).filter(|path| path.exists()).collect()
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
