@@ -80,8 +80,8 @@ impl Papers {
         let chain = certificates(&self.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&self.key)
             .map_err(|error| TlsError::File { path: self.key.clone(), reason: error.to_string() })?;
-        let builder =
-            ServerConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(self.tls12))?;
+        let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()))
+            .with_protocol_versions(versions(self.tls12))?;
         let builder = match &self.workstations {
             None => builder.with_no_client_auth(),
             Some(ca) => {

@@ -51,7 +51,7 @@ pub struct Viewers {
     pub key: PathBuf,
     pub tls12: bool,
     pub max_sessions: usize,
-    /// Connections a minute from one address, and handshakes at a time in all.
+    /// Connections a minute from one address, and handshakes at a time: of strangers, and as many of known people.
     pub per_minute: u32,
     pub handshakes: usize,
 }
@@ -109,15 +109,15 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
     if SiteName::new(name.as_ref()).is_err() {
         return Err(At::new(name.span(), "node.name", "use lower-case letters, digits and hyphens, such as \"n1\""));
     }
-    let sites = written.site.into_iter().map(|site| checked_site(site, folder)).collect::<Result<Vec<_>, At>>()?;
-    for (n, site) in sites.iter().enumerate() {
-        if sites.iter().take(n).any(|other| other.name == site.name) {
-            return Err(At::new(
-                0..0,
-                "site.name",
-                &format!("two sites are called {:?}; give each its own name", site.name.as_str()),
-            ));
+    let mut sites: Vec<Site> = Vec::new();
+    for site in written.site {
+        let span = site.name.span();
+        let site = checked_site(site, folder)?;
+        if sites.iter().any(|other| other.name == site.name) {
+            let problem = format!("two sites are called {:?}; give each its own name", site.name.as_str());
+            return Err(At::new(span, "site.name", &problem));
         }
+        sites.push(site);
     }
     let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
     Ok(Config {
@@ -194,7 +194,7 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
         login: login(site.login, folder)?,
         server_name: site.server_name.unwrap_or_else(|| host.clone()),
         label: site.label.into_inner(),
-        name: site.name,
+        name: site.name.into_inner(),
         kind: site.kind,
         host,
         port,

@@ -79,7 +79,7 @@ pub(super) enum Security {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Site {
-    pub name: SiteName,
+    pub name: Spanned<SiteName>,
     pub label: Spanned<String>,
     pub kind: Kind,
     pub address: Spanned<String>,

@@ -14,17 +14,39 @@ use crate::viewer::Ending;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    AddAccount { login: String, name: String, password: String },
-    EnableAccount { login: String, enabled: bool },
+    AddAccount {
+        login: String,
+        name: String,
+        password: String,
+    },
+    EnableAccount {
+        login: String,
+        enabled: bool,
+    },
     ListAccounts,
-    Show { site: SiteName },
-    Pause { site: SiteName },
-    Stop { site: SiteName },
-    ConfirmMasks { site: SiteName, width: u16, height: u16 },
+    Show {
+        site: SiteName,
+    },
+    Pause {
+        site: SiteName,
+    },
+    Stop {
+        site: SiteName,
+    },
+    ConfirmMasks {
+        site: SiteName,
+        width: u16,
+        height: u16,
+    },
     ListSites,
     /// Reads the viewers' certificate and key again.
     Reload,
-    IssueTicket { login: String, site: SiteName, short: bool, certificate: Option<[u8; 32]> },
+    IssueTicket {
+        login: String,
+        site: SiteName,
+        short: bool,
+        certificate: Option<[u8; 32]>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,19 +153,13 @@ impl Shared {
     /// Records first, then opens: what gives rights counts once its entry is durable.
     async fn show(&self, site: &SiteName) -> anyhow::Result<Outcome> {
         let handle = self.site(site)?;
-        let was_paused = handle.state.borrow().standing == Standing::Paused;
         let answered = {
             let _one_at_a_time = handle.acts.lock().await;
             self.desk.stand(site, Standing::Showing, "ordered").await?;
             handle.open().await
         };
         Ok(match answered.await? {
-            None => {
-                if was_paused {
-                    self.tell_sessions(site, "view.resumed", "ordered").await;
-                }
-                done(format!("{site} is shown"))
-            }
+            None => done(format!("{site} is shown")),
             Some(trouble) => Outcome::Failed {
                 message: format!(
                     "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
@@ -160,6 +176,9 @@ impl Shared {
             if standing == Standing::Stopped {
                 self.end_sessions(Ending::Stopped, |running| running.site == *site);
             }
+            // Viewers are held as soon as the screen is blank, however long what follows takes to be traced.
+            handle.go_blank(&self.clock).await;
+            self.hold_sessions(site);
             handle.halt().await;
             // An opening that was ordered before is over by now.
             handle.stand(standing);
@@ -169,9 +188,6 @@ impl Shared {
         let _one_at_a_time = handle.acts.lock().await;
         act().await;
         self.desk.stand(site, standing, "ordered").await?;
-        if standing == Standing::Paused {
-            self.tell_sessions(site, "view.paused", "ordered").await;
-        }
         Ok(())
     }
 

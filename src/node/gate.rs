@@ -1,5 +1,6 @@
 //! The gate: lets viewers in by the rules, and writes down every attempt.
 
+use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -7,15 +8,19 @@ use tokio::sync::watch;
 use super::{Running, Shared};
 use crate::desk::{Denied, Presented};
 use crate::governance::{Admission, Refusal, Standing};
-use crate::id::{ConnectionId, SessionId};
+use crate::id::{ConnectionId, SessionId, hex};
 use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
 use crate::trace::{Event, Quota};
-use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
+use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts, Turned};
 
 impl Gate for Shared {
+    fn is_known(&self, address: IpAddr) -> bool {
+        self.known.is_known(address, self.clock.wall())
+    }
+
     async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
-        if !peer.known && !self.quota().take(peer.address.ip(), self.clock.now()) {
+        if !self.quota().take(peer.address.ip(), peer.known, self.clock.now()) {
             self.limited(peer, "stranger_quota");
             return None;
         }
@@ -26,6 +31,7 @@ impl Gate for Shared {
             Ok(_) => Some(connection),
             Err(error) => {
                 tracing::error!(%error, "a connection was closed unanswered");
+                self.limited(peer, "no_trace");
                 None
             }
         }
@@ -38,11 +44,16 @@ impl Gate for Shared {
 
     async fn tls(&self, connection: &ConnectionId, facts: TlsFacts) {
         let event = Event::new("tls.established").outcome("ok").public("connection", connection.as_str());
-        self.log.note(event.public("version", facts.version).public("suite", facts.suite)).await;
+        let event = event.public("version", facts.version).public("suite", facts.suite).public("group", facts.group);
+        let event = event.public("resumed", facts.resumed);
+        let event = facts.server_name.into_iter().fold(event, |event, name| event.sealed("sni", name));
+        let event = facts.certificate.iter().fold(event, |event, print| event.sealed("certificate", hex(print)));
+        self.log.note(event).await;
     }
 
-    async fn broken(&self, connection: &ConnectionId, code: &'static str) {
-        self.log.note(Event::new("conn.refused").outcome("refused").cause(code).public("connection", connection.as_str())).await;
+    async fn broken(&self, connection: &ConnectionId, how: Turned) {
+        let event = Event::new("conn.refused").outcome("refused").cause(how.code).public("connection", connection.as_str());
+        self.log.note(how.alert.into_iter().fold(event, |event, alert| event.public("alert", alert))).await;
     }
 
     async fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> Result<Seat, Refusal> {
@@ -56,9 +67,8 @@ impl Gate for Shared {
                 Refusal::NoTrace
             }
         })?;
-        if !peer.known {
-            self.quota().give_back(peer.address.ip());
-        }
+        self.quota().give_back(peer.address.ip(), peer.known);
+        self.remember(peer.address.ip()).await;
         let seat = self.seat(connection, peer, admission).await;
         if let Err((refusal, session)) = &seat {
             self.sessions().remove(session);
@@ -81,7 +91,8 @@ impl Gate for Shared {
             .count("ms", tally.milliseconds)
             .count("updates", tally.updates)
             .count("rects", tally.rects)
-            .count("bytes_down", tally.bytes);
+            .count("bytes_down", tally.bytes)
+            .count("bytes_up", tally.heard);
         self.log.note(with_dropped(event, tally.dropped)).await;
     }
 }
@@ -91,6 +102,15 @@ fn with_dropped(event: Event, dropped: Vec<(InputKind, u64)>) -> Event {
 }
 
 impl Shared {
+    /// The address is known from now on, also after a restart.
+    async fn remember(&self, address: IpAddr) {
+        let now = self.clock.wall();
+        let address = self.known.admitted(address, now);
+        if let Err(error) = self.desk.store().remember_address(address, now).await {
+            tracing::warn!(%error, "an address is known until the next restart only");
+        }
+    }
+
     fn quota(&self) -> MutexGuard<'_, Quota> {
         self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -32,9 +32,9 @@ use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
 use crate::store::Store;
-use crate::trace::{Event, Fold, Log, Quota};
-use crate::viewer::{Ending, Entrance, Limits, Listener};
 use crate::tls::{ForViewers, Papers};
+use crate::trace::{Event, Fold, Log, Quota};
+use crate::viewer::{Ending, Entrance, Known, Limits, Listener};
 use crate::{tls, web};
 use pools::Pools;
 use site::SiteHandle;
@@ -62,6 +62,7 @@ pub struct Shared {
     max_sessions: usize,
     fold: Mutex<Fold>,
     quota: Mutex<Quota>,
+    known: Known,
     /// What viewers meet in band, and behind tunnels.
     doors: [Arc<ForViewers>; 2],
     /// The trace had a gap that is not written down yet.
@@ -136,7 +137,6 @@ impl Node {
             sites.insert(site.name.clone(), site::start(wiring, &mut tasks));
         }
         let shared = Arc::new(Shared {
-            desk,
             log,
             clock: clock.clone(),
             sites,
@@ -144,7 +144,9 @@ impl Node {
             max_sessions: config.viewers.max_sessions,
             fold: Mutex::default(),
             quota: Mutex::new(Quota::new(clock.now())),
+            known: known_addresses(&desk, &clock).await?,
             doors: doors(config, &clock)?,
+            desk,
             owing: AtomicBool::new(false),
         });
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
@@ -160,6 +162,7 @@ impl Node {
     /// Ends every session and source in order, and writes the last entry.
     pub async fn stop(mut self) {
         self.shared.end_sessions(Ending::Shutdown, |_| true);
+        self.shared.sites.values().for_each(SiteHandle::stop_source);
         for site in self.shared.sites.values() {
             site.halt().await;
         }
@@ -176,6 +179,14 @@ impl Node {
         }
         self.shared.desk.store().close().await;
     }
+}
+
+async fn known_addresses(desk: &Desk, clock: &Clock) -> Result<Known> {
+    let known = Known::default();
+    for (address, seen) in desk.store().known_addresses(clock.wall() - Known::FOR).await? {
+        known.admitted(address, seen);
+    }
+    Ok(known)
 }
 
 /// What viewers meet at the door in band, and behind tunnels.
@@ -267,15 +278,6 @@ impl Shared {
         self.sessions().values().filter(|running| which(running)).for_each(|running| running.switch.raise(ending));
     }
 
-    /// Tells of each session on a site that its picture went or came back.
-    async fn tell_sessions(&self, site: &SiteName, kind: &str, cause: &str) {
-        let told: Vec<SessionId> =
-            self.sessions().iter().filter(|(_, running)| running.site == *site).map(|(id, _)| id.clone()).collect();
-        for session in told {
-            self.log.note(Event::new(kind).outcome("ok").cause(cause).session(&session)).await;
-        }
-    }
-
     /// The picture was taken from those who look at a site: what was copied of it must leave the node or be cut.
     fn hold_sessions(&self, site: &SiteName) {
         let mut sessions = self.sessions();
@@ -321,6 +323,7 @@ impl Shared {
     /// Ends every session and closes every source, now; what stands in the store is put right when it can be traced.
     async fn close_all_untraced(&self) {
         self.end_sessions(Ending::NoTrace, |_| true);
+        self.sites.values().for_each(SiteHandle::stop_source);
         for site in self.sites.values() {
             site.halt().await;
             if site.state.borrow().standing == Standing::Showing {
@@ -331,10 +334,11 @@ impl Shared {
 
     /// Records that nothing could be recorded, and what happened meanwhile; an error means: later.
     async fn catch_up(&self) -> Result<(), DeskError> {
-        self.log.append(Event::new("log.gap").outcome("failed")).await?;
+        self.log.append(self.log.gap()).await?;
         self.log.write_kept().await?;
         self.desk.empty_outbox().await?;
         for (name, site) in &self.sites {
+            let _one_at_a_time = site.acts.lock().await;
             let standing = site.state.borrow().standing;
             let stored = self.desk.store().standing(name).await?.unwrap_or(Standing::Stopped);
             if standing != stored {

@@ -1,23 +1,27 @@
 //! One site: a task that opens and closes its source when told, and tells what happens to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::clock::Clock;
 use super::target;
+use crate::clock::Clock;
 use crate::config::Site;
 use crate::desk::Desk;
 use crate::geometry::Size;
 use crate::governance::Standing;
 use crate::id::SiteName;
 use crate::metrics::Metrics;
-use crate::screen::{Masks, ScreenReader, ScreenWriter, screen};
+use crate::screen::{Face, Masks, ScreenReader, ScreenWriter, screen};
 use crate::shutdown::{Switch, signal};
 use crate::source::{Ended, Link, Opened, Report, Target};
 use crate::trace::Event;
+
+/// A source clears its screen between two slices of pixels.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// What a site is told, and the answer that it is done.
 enum Order {
@@ -65,11 +69,34 @@ impl SiteHandle {
         answered
     }
 
-    /// Closes the source and clears the screen, without changing how the site stands on paper.
-    pub async fn halt(&self) {
+    /// Tells the source that is open, if one is, to close: without waiting for anybody.
+    pub fn stop_source(&self) {
         if let Some(stop) = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take() {
             stop.raise(());
         }
+    }
+
+    /// Stops the source and waits until it has cleared the screen, which it does at once.
+    pub async fn go_blank(&self, clock: &Clock) {
+        self.stop_source();
+        let mut reader = self.reader.clone();
+        let blank = async {
+            loop {
+                let look = reader.look();
+                if look.face == Face::Blank {
+                    return;
+                }
+                reader.changed_since(look.version).await;
+            }
+        };
+        if clock.within(clock.now() + AT_ONCE, blank).await.is_err() {
+            tracing::error!("a source was slow to clear its screen");
+        }
+    }
+
+    /// Closes the source and clears the screen, without changing how the site stands on paper.
+    pub async fn halt(&self) {
+        self.stop_source();
         let (answer, answered) = oneshot::channel();
         if self.orders.send(Order::Close(answer)).await.is_ok() {
             let _ = answered.await;
@@ -312,6 +339,7 @@ fn opened_event(opened: &Opened) -> Event {
         .public("rfb_version", opened.entered.version.name())
         .public("security", opened.entered.security.clone())
         .public("size", init.size.to_string())
+        .public("format", init.format.to_string())
         .count("ms", opened.took.as_millis() as u64);
     if let Some(tls) = &opened.tls {
         event = event.public("tls_version", tls.version.clone()).public("tls_suite", tls.suite.clone());

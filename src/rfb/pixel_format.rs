@@ -1,5 +1,7 @@
 //! PIXEL_FORMAT (RFC 6143 §7.4) and the three shapes in which a pixel travels: PIXEL, CPIXEL (§7.7.5) and TPIXEL.
 
+use std::fmt;
+
 use super::Reader;
 use super::codec::Put;
 use super::error::{Halt, ProtocolError};
@@ -41,6 +43,14 @@ pub struct PixelFormat {
     red: Channel,
     green: Channel,
     blue: Channel,
+}
+
+impl fmt::Display for PixelFormat {
+    /// "32 bits, depth 24, little-endian"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endian = if self.big_endian { "big" } else { "little" };
+        write!(f, "{} bits, depth {}, {endian}-endian", self.bits_per_pixel, self.depth)
+    }
 }
 
 impl PixelFormat {

@@ -115,6 +115,7 @@ impl ScreenWriter {
         self.change(|published| {
             published.picture.reset(size);
             published.face = Face::Awaited(Awaited::FirstPicture);
+            published.proved = None;
             published.versions.all_changed(size);
         });
     }
@@ -136,7 +137,8 @@ impl ScreenWriter {
         let (canvas, masks) = (&self.canvas, &self.masks.rects);
         let mut published = self.shared.write();
         let whole = [size.rect()];
-        let fresh = published.picture.size() != size || published.face != Face::Live;
+        // A picture that was doubted and is proved again has no more damage than it has.
+        let fresh = published.picture.size() != size || !matches!(published.face, Face::Live | Face::Stale { .. });
         if published.picture.size() != size {
             published.picture.reset(size);
         }
@@ -169,7 +171,7 @@ impl ScreenWriter {
         }
     }
 
-    /// The site does not answer: the last picture stays, marked, until it does ([`ScreenWriter::prove`]).
+    /// The site does not answer: the last picture stays, marked with when it was proved last, until it is proved again.
     pub fn doubt(&mut self, since: Instant) {
         if self.shared.read().face == Face::Live {
             self.stale(since);
@@ -206,11 +208,19 @@ impl ScreenWriter {
         });
     }
 
+    /// Shows the whole canvas again under other masks, if it was shown or waited for them; a doubt stays.
     fn publish_all(&mut self) {
-        let proved = self.shared.read().proved;
-        if let Some(proved) = proved {
+        let (face, proved) = {
+            let published = self.shared.read();
+            (published.face, published.proved)
+        };
+        let shown = matches!(face, Face::Live | Face::Stale { .. } | Face::Awaited(Awaited::MaskConfirmation(_)));
+        if let Some(proved) = proved.filter(|_| shown) {
             let whole = self.canvas.size().rect();
             self.publish(&[whole], proved);
+            if let Face::Stale { since } = face {
+                self.doubt(since);
+            }
         }
     }
 

@@ -241,7 +241,7 @@ impl Link {
                 read = wire.read(buffer), if rest.is_none() => match read {
                     Ok(0) if session.is_between_messages() && buffer.is_empty() => return Ok(Over::Closed),
                     Ok(0) => return Err(LinkError::Cut),
-                    Ok(bytes) => session.heard(bytes, self.clock.now()),
+                    Ok(bytes) => session.heard(bytes),
                     Err(error) => return Err(error.into()),
                 },
                 () = self.clock.sleep_until(deadline) => {}

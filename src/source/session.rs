@@ -11,9 +11,10 @@ use crate::rfb::server::{Dropped, Event, ServerStream};
 use crate::rfb::{Buffer, Encode, Fence, Outbound, PixelFormat, Request};
 use crate::screen::ScreenWriter;
 
-/// Without a word from the site for this long, it is asked whether it is there.
+/// Without an update or an answer for this long, a site is asked whether it is there. Other messages prove nothing of
+/// the picture.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Without a word for this long, viewers are told that the picture may no longer be the site's.
+/// And this long after the last, viewers are told that the picture may no longer be the site's.
 const DOUBT: Duration = Duration::from_secs(7);
 /// And this is how long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -105,8 +106,9 @@ pub struct Session {
     ask_at: Option<Instant>,
     /// When the frame before was complete: the next is not read earlier than an interval later.
     last_frame: Option<Instant>,
-    heard: Instant,
-    /// Viewers were told that the site has not answered since it was heard last.
+    /// When the picture was last proved to be the site's.
+    proved: Instant,
+    /// Viewers were told that it has not been since.
     doubted: bool,
     probed: Option<Instant>,
     /// Where and when progress inside a message was last measured.
@@ -134,7 +136,7 @@ impl Session {
             fences: false,
             ask_at: None,
             last_frame: None,
-            heard: now,
+            proved: now,
             doubted: false,
             probed: None,
             progress: (now, 0),
@@ -160,8 +162,7 @@ impl Session {
     }
 
     /// Bytes arrived.
-    pub fn heard(&mut self, bytes: usize, now: Instant) {
-        (self.heard, self.doubted, self.probed) = (now, false, None);
+    pub fn heard(&mut self, bytes: usize) {
         self.received += bytes as u64;
         self.metrics.source_bytes.inc_by(bytes as u64);
     }
@@ -230,7 +231,10 @@ impl Session {
                 }
                 self.say(&Request::Fence(fence.answer()));
             }
-            Event::Fence(fence) if fence.payload() == PROBE => screen.prove(now),
+            Event::Fence(fence) if fence.payload() == PROBE => {
+                screen.prove(now);
+                self.answered(now);
+            }
             Event::Fence(_) => return Err(ProtocolError::FenceUnasked.into()),
             Event::EndOfContinuousUpdates => {
                 if self.push == Push::Unknown {
@@ -247,7 +251,12 @@ impl Session {
         Ok(())
     }
 
+    fn answered(&mut self, now: Instant) {
+        (self.proved, self.doubted, self.probed) = (now, false, None);
+    }
+
     fn update_ended(&mut self, screen: &mut ScreenWriter, now: Instant) {
+        self.answered(now);
         self.metrics.source_updates.inc();
         self.last_frame = Some(now);
         let area = screen.canvas().size().rect();
@@ -286,13 +295,15 @@ impl Session {
             }
             self.progress = (now, self.received);
         }
-        if !self.doubted && now.saturating_duration_since(self.heard) >= DOUBT {
+        if !self.doubted && now.saturating_duration_since(self.proved) >= DOUBT {
             self.doubted = true;
-            screen.doubt(self.heard);
+            screen.doubt(self.proved);
         }
         match self.probed {
-            Some(at) if now.saturating_duration_since(at) >= ANSWER => return Err(SessionError::Stalled),
-            None if now.saturating_duration_since(self.heard) >= SILENCE && self.is_between_messages() => {
+            Some(at) if now.saturating_duration_since(at) >= ANSWER && self.is_between_messages() => {
+                return Err(SessionError::Stalled);
+            }
+            None if now.saturating_duration_since(self.proved) >= SILENCE && self.is_between_messages() => {
                 self.probed = Some(now);
                 if self.fences {
                     self.say(&Request::Fence(Fence::question(Fence::BLOCK_BEFORE, PROBE)));
@@ -307,12 +318,12 @@ impl Session {
 
     /// When [`Session::tick`] must be called at the latest.
     pub fn deadline(&self, now: Instant) -> Instant {
-        let mut deadline = self.probed.map_or(self.heard + SILENCE, |at| at + ANSWER);
+        let mut deadline = self.probed.map_or(self.proved + SILENCE, |at| at + ANSWER);
         if !self.is_between_messages() {
             deadline = self.progress.0 + STALL;
         }
         if !self.doubted {
-            deadline = deadline.min(self.heard + DOUBT);
+            deadline = deadline.min(self.proved + DOUBT);
         }
         // Never in the past: what is due was done by the tick before, but for what waits on other things.
         let deadline = deadline.max(now + Duration::from_millis(1));

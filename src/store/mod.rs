@@ -1,5 +1,6 @@
 //! PERSISTENCE: the only SQL. Rows in, facts out; no rule is decided here.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::trace::Event;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the store does not answer ({0}). Look at the disk: space, mount, rights")]
+    #[error("the store does not answer ({0}). Look at its disk, if it is that: space, mount, rights")]
     Database(sqlx::Error),
     #[error("the store is of another version of Lucarne: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -107,6 +108,25 @@ impl Store {
         let rows = rows.bind(site.as_str()).fetch_all(&self.pool).await?;
         let side = |n: i64| u16::try_from(n).map_err(|_| StoreError::Row("size"));
         rows.iter().map(|row| Ok(Size::new(side(row.get(0))?, side(row.get(1))?))).collect()
+    }
+
+    /// Somebody was let in from this address.
+    pub async fn remember_address(&self, address: IpAddr, now: OffsetDateTime) -> Result<(), StoreError> {
+        let row = sqlx::query(
+            "INSERT INTO known_addresses (address, seen) VALUES ($1, $2) ON CONFLICT (address) DO UPDATE SET seen = excluded.seen",
+        );
+        row.bind(address.to_string()).bind(now.unix_timestamp()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The addresses seen since then; older ones are deleted.
+    pub async fn known_addresses(&self, since: OffsetDateTime) -> Result<Vec<(IpAddr, OffsetDateTime)>, StoreError> {
+        let old = sqlx::query("DELETE FROM known_addresses WHERE seen < $1").bind(since.unix_timestamp());
+        old.execute(&self.pool).await?;
+        let rows = sqlx::query("SELECT address, seen FROM known_addresses").fetch_all(&self.pool).await?;
+        let address = |text: String| text.parse().map_err(|_| StoreError::Row("address"));
+        let time = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError::Row("time"));
+        rows.iter().map(|row| Ok((address(row.get(0))?, time(row.get(1))?))).collect()
     }
 
     /// Acts whose entry may be missing in the trace.

@@ -1,5 +1,6 @@
 //! The log of one node and year: two files of lines, one writer thread, entries made durable in groups.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -52,6 +53,15 @@ impl Health {
     }
 }
 
+/// What has happened and could not be written yet.
+#[derive(Debug, Default)]
+struct Kept {
+    since: Option<String>,
+    events: VecDeque<Event>,
+    /// Events for which there was no room.
+    lost: u64,
+}
+
 struct Job {
     event: Event,
     answer: oneshot::Sender<Result<Recorded, TraceError>>,
@@ -63,7 +73,7 @@ pub struct Log {
     jobs: mpsc::Sender<Job>,
     health: Arc<watch::Sender<Health>>,
     /// What happened and could not be written: kept in order, up to [`KEPT`], under its own lock.
-    kept: Arc<Mutex<Vec<Event>>>,
+    kept: Arc<Mutex<Kept>>,
     clock: Clock,
     path: PathBuf,
 }
@@ -110,19 +120,31 @@ impl Log {
         if let Err(error) = self.append(event.clone()).await {
             tracing::error!(%error, "an entry waits to be written");
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() < KEPT {
-                kept.push(event.public("happened", happened));
+            kept.since.get_or_insert_with(|| happened.clone());
+            if kept.events.len() < KEPT {
+                kept.events.push_back(event.public("happened", happened));
+            } else {
+                kept.lost += 1;
             }
         }
     }
 
+    /// The entry that says that entries could not be written: since when, how many wait, and how many had no room.
+    pub fn gap(&self) -> Event {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = Event::new("log.gap").outcome("failed");
+        let event = event.count("kept", kept.events.len() as u64).count("lost", kept.lost);
+        kept.since.iter().fold(event, |event, since| event.public("since", since.as_str()))
+    }
+
     /// Writes what was kept; an error means that the rest is still kept.
     pub async fn write_kept(&self) -> Result<(), TraceError> {
-        let first = || self.kept.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+        let first = || self.kept.lock().unwrap_or_else(PoisonError::into_inner).events.front().cloned();
         while let Some(event) = first() {
             self.append(event).await?;
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(0);
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).events.pop_front();
         }
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
         Ok(())
     }
 
@@ -224,7 +246,10 @@ impl Writer {
                 // A caller that no longer waits has given up by its own deadline.
                 let _ = answer.send(recorded);
             }
-            self.reserve.refill();
+            self.reserve.take_back();
+            if written.is_ok() {
+                self.reserve.refill();
+            }
         }
     }
 
@@ -233,7 +258,7 @@ impl Writer {
         while event.is_an_end() && self.reserve.give() {
             match self.write(std::slice::from_ref(event)) {
                 Ok(seq) => return Some(Recorded { seq }),
-                Err(error) if error.kind() == ErrorKind::StorageFull => {}
+                Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
                 Err(_) => return None,
             }
         }

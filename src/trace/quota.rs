@@ -1,4 +1,5 @@
-//! How much of the trace strangers may take in an hour, and how much of that one address prefix may.
+//! How much of the trace those who are not let in may take in an hour: strangers together, one address prefix of
+//! theirs, and one known address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,40 +18,47 @@ const CONNECTIONS: u32 =
 /// And from one prefix: nobody alone can use up the hour of all.
 const SHARE: u32 = CONNECTIONS / 4;
 
-/// Counts the connections of strangers; those of known addresses never come here.
+/// And from one address that is known, beyond those that were let in: somebody else may sit there too.
+const KNOWN: u32 = 600;
+
+/// Counts the connections of an hour that did not end in a session.
 #[derive(Debug)]
 pub struct Quota {
     since: Instant,
-    used: u32,
-    /// At most one for each connection of the hour.
-    by_prefix: HashMap<String, u32>,
+    strangers: u32,
+    /// By a stranger's prefix (bounded by the hour's connections) or a known address (bounded by those known).
+    shares: HashMap<String, u32>,
 }
 
 impl Quota {
     pub fn new(now: Instant) -> Self {
-        Self { since: now, used: 0, by_prefix: HashMap::new() }
+        Self { since: now, strangers: 0, shares: HashMap::new() }
     }
 
-    /// Takes a connection's entries; false when the hour's, or its prefix's share of them, are used up.
-    pub fn take(&mut self, peer: IpAddr, now: Instant) -> bool {
+    /// Takes a connection's entries; false when those of its kind, or its share of them, are used up.
+    pub fn take(&mut self, peer: IpAddr, known: bool, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= Duration::from_secs(3600) {
             *self = Self::new(now);
         }
-        if self.used >= CONNECTIONS {
+        if !known && self.strangers >= CONNECTIONS {
             return false;
         }
-        let share = self.by_prefix.entry(prefix(peer)).or_default();
-        let free = *share < SHARE;
+        let share = self.shares.entry(whose_share(peer, known)).or_default();
+        let free = *share < if known { KNOWN } else { SHARE };
         *share += u32::from(free);
-        self.used += u32::from(free);
+        self.strangers += u32::from(free && !known);
         free
     }
 
-    /// Gives one back: the stranger turned out to be a person who may look.
-    pub fn give_back(&mut self, peer: IpAddr) {
-        self.used = self.used.saturating_sub(1);
-        if let Some(share) = self.by_prefix.get_mut(&prefix(peer)) {
+    /// Gives one back: it was a person who may look.
+    pub fn give_back(&mut self, peer: IpAddr, known: bool) {
+        self.strangers = self.strangers.saturating_sub(u32::from(!known));
+        if let Some(share) = self.shares.get_mut(&whose_share(peer, known)) {
             *share = share.saturating_sub(1);
         }
     }
+}
+
+fn whose_share(peer: IpAddr, known: bool) -> String {
+    if known { peer.to_canonical().to_string() } else { prefix(peer) }
 }

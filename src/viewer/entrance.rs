@@ -30,24 +30,45 @@ pub(super) struct Entered<S> {
     pub seat: Seat,
 }
 
-/// Why a connection did not become a session: a code for the trace.
-pub(super) struct Turned(pub &'static str);
+/// Why a connection did not become a session: for the trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turned {
+    /// Empty: the gate has traced it already.
+    pub code: &'static str,
+    /// The alert by which the viewer ended TLS.
+    pub alert: Option<String>,
+}
+
+impl Turned {
+    pub(super) fn by(code: &'static str) -> Self {
+        Self { code, alert: None }
+    }
+
+    fn by_tls(error: &std::io::Error) -> Self {
+        let told = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let alert = match told {
+            Some(rustls::Error::AlertReceived(alert)) => Some(format!("{alert:?}")),
+            _ => None,
+        };
+        Self { code: "tls.handshake", alert }
+    }
+}
 
 impl From<Elapsed> for Turned {
     fn from(_: Elapsed) -> Self {
-        Self("dn.timeout")
+        Self::by("dn.timeout")
     }
 }
 
 impl From<std::io::Error> for Turned {
     fn from(_: std::io::Error) -> Self {
-        Self("dn.lost")
+        Self::by("dn.lost")
     }
 }
 
 impl From<&ServerHandshakeError> for Turned {
     fn from(error: &ServerHandshakeError) -> Self {
-        Self(error.code())
+        Self::by(error.code())
     }
 }
 
@@ -64,8 +85,8 @@ pub(super) struct Door<'a, G> {
     pub peer: Peer,
     pub tls: &'a ForViewers,
     pub clock: &'a Clock,
-    /// Among the handshakes, then among those who type.
-    pub place: Place,
+    /// Among the handshakes; given back for one among those who type.
+    pub place: Option<Place>,
     pub tunnel_only: bool,
 }
 
@@ -78,25 +99,29 @@ impl<G: Gate> Door<'_, G> {
         let accept = TlsAcceptor::from(self.tls.current()).accept(tcp);
         let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|error| {
             tracing::debug!(%error, "TLS failed with a viewer");
-            Turned("tls.handshake")
+            Turned::by_tls(&error)
         })?;
         let (_, connection) = stream.get_ref();
+        let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(fingerprint);
         let facts = TlsFacts {
             version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
             suite: connection.negotiated_cipher_suite().map(|s| format!("{:?}", s.suite())).unwrap_or_default(),
+            group: connection.negotiated_key_exchange_group().map(|g| format!("{:?}", g.name())).unwrap_or_default(),
+            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            server_name: connection.server_name().map(|name| name.chars().take(255).collect()),
+            certificate,
         };
-        let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(fingerprint);
         self.gate.tls(self.connection, facts).await;
         Ok((stream, certificate))
     }
 
     /// RFB first, TLS inside it (VeNCrypt X509Plain).
-    pub async fn in_band(&self, mut tcp: TcpStream) -> Result<Entered<TlsStream<TcpStream>>, Turned> {
+    pub async fn in_band(self, mut tcp: TcpStream) -> Result<Entered<TlsStream<TcpStream>>, Turned> {
         let mut handshake = ServerHandshake::new(Offer::X509Plain, random());
         let mut buffer = Buffer::default();
         match self.until(&mut tcp, &mut handshake, &mut buffer, PROTOCOL).await? {
             Pause::StartTls if buffer.is_empty() => {}
-            _ => return Err(Turned("dn.tls_injection")),
+            _ => return Err(Turned::by("dn.tls_injection")),
         }
         let (stream, certificate) = self.secure(tcp).await?;
         handshake.tls_started();
@@ -105,7 +130,7 @@ impl<G: Gate> Door<'_, G> {
 
     /// Everything on one stream: inside TLS that came first, or in clear on loopback.
     pub async fn plain<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
+        self,
         stream: S,
         offer: Offer,
         certificate: Certificate,
@@ -115,17 +140,17 @@ impl<G: Gate> Door<'_, G> {
 
     /// From the credentials to ServerInit's door.
     async fn login<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
+        mut self,
         mut stream: S,
         mut handshake: ServerHandshake,
         certificate: Certificate,
     ) -> Result<Entered<S>, Turned> {
-        if !self.place.begin_login() {
-            return Err(Turned("dn.busy"));
-        }
+        // Held until the viewer is let in or sent away, not while it looks.
+        let place = self.place.take().and_then(Place::begin_login);
+        let _place = place.ok_or(Turned::by("dn.busy"))?;
         let mut buffer = Buffer::default();
         let Pause::Decide(credentials) = self.until(&mut stream, &mut handshake, &mut buffer, LOGIN).await? else {
-            return Err(Turned("dn.handshake"));
+            return Err(Turned::by("dn.handshake"));
         };
         let form = match credentials {
             Credentials::Plain { user, password } => Some(Form::Plain { login: user, secret: password }),
@@ -135,7 +160,7 @@ impl<G: Gate> Door<'_, G> {
         };
         let verdict = match form {
             _ if self.tunnel_only && certificate.is_none() && self.peer.entrance == Entrance::InBand => {
-                self.gate.broken(self.connection, "dn.needs_tunnel").await;
+                self.gate.broken(self.connection, Turned::by("dn.needs_tunnel")).await;
                 Err(Refusal::NeedsTunnel)
             }
             Some(form) => self.gate.admit(self.connection, self.peer, Presented { form, certificate }).await,
@@ -144,17 +169,17 @@ impl<G: Gate> Door<'_, G> {
         match verdict {
             Ok(seat) => match self.greet(&mut stream, &mut handshake, &mut buffer).await {
                 Ok(()) => Ok(Entered { stream, buffer, seat }),
-                Err(Turned(_)) => {
+                Err(_) => {
                     // The session was recorded: so is its end, though it showed nothing.
                     self.gate.ended(seat.admission.session(), Tally::empty(Ending::Lost)).await;
-                    Err(Turned(""))
+                    Err(Turned::by(""))
                 }
             },
             Err(refusal) => {
                 self.send(&mut stream, &handshake.refuse(refusal.words())).await?;
                 let _ = self.clock.within(self.clock.now() + PROTOCOL, stream.shutdown()).await;
                 // The gate has traced the refusal.
-                Err(Turned(""))
+                Err(Turned::by(""))
             }
         }
     }
@@ -169,7 +194,7 @@ impl<G: Gate> Door<'_, G> {
         self.send(stream, &handshake.accept()).await?;
         match self.until(stream, handshake, buffer, PROTOCOL).await? {
             Pause::Ready => Ok(()),
-            _ => Err(Turned("dn.handshake")),
+            _ => Err(Turned::by("dn.handshake")),
         }
     }
 
@@ -201,9 +226,9 @@ impl<G: Gate> Door<'_, G> {
                 }
             };
             let Some((taken, asked)) = step else {
-                let Some(room) = buffer.room() else { return Err(Turned("dn.handshake")) };
+                let Some(room) = buffer.room() else { return Err(Turned::by("dn.handshake")) };
                 if self.clock.within(deadline, stream.read_buf(room)).await?? == 0 {
-                    return Err(Turned("dn.lost"));
+                    return Err(Turned::by("dn.lost"));
                 }
                 continue;
             };

@@ -17,6 +17,10 @@ struct Counts {
     begun: AtomicU64,
     /// Of those, how many are wholly the system's.
     handed_over: AtomicU64,
+    /// Bytes given to TLS or the system.
+    bytes: AtomicU64,
+    /// Bytes that the viewer sent.
+    heard: AtomicU64,
 }
 
 impl Gauges {
@@ -49,5 +53,21 @@ impl Gauges {
 
     pub fn handed_over(&self) -> u64 {
         self.0.handed_over.load(Ordering::SeqCst)
+    }
+
+    pub fn give(&self, bytes: usize) {
+        self.0.bytes.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::SeqCst)
+    }
+
+    pub fn hear(&self, bytes: usize) {
+        self.0.heard.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub fn heard(&self) -> u64 {
+        self.0.heard.load(Ordering::Relaxed)
     }
 }

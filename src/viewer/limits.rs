@@ -2,27 +2,29 @@
 //!
 //! An address from which somebody was let in is known for thirty days. Known addresses have places of their own and
 //! are not counted among the strangers, so that a flood from elsewhere locks no auditor out.
+//!
+//! This room remembers no address by itself: the gate says who is known.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Peer;
 use crate::clock::Clock;
 
 /// Strangers' connections a second from everywhere: each costs a durable entry.
 const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
 /// Addresses that the limiter holds at a time, and that are known: past it strangers wait, the oldest known are dropped.
 const MAX_ADDRESSES: usize = 4096;
-/// How long an address stays known.
-const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// People typing a ticket, for each handshake at a time: they take longer than a protocol does.
 const LOGINS: usize = 8;
 
@@ -41,20 +43,16 @@ impl Places {
     }
 }
 
-/// A connection's place among those of its kind: in a handshake first, then where people type.
+/// A connection's place among those of its kind that are in a handshake.
 pub(super) struct Place {
-    pub known: bool,
     logins: Arc<Semaphore>,
-    held: Mutex<Option<OwnedSemaphorePermit>>,
+    _held: OwnedSemaphorePermit,
 }
 
 impl Place {
-    /// Gives the handshake's place back for one among those who type. False: all of those are taken.
-    pub fn begin_login(&self) -> bool {
-        let login = Arc::clone(&self.logins).try_acquire_owned().ok();
-        let free = login.is_some();
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = login;
-        free
+    /// Gives it back for one among those who type. `None`: all of those are taken.
+    pub fn begin_login(self) -> Option<OwnedSemaphorePermit> {
+        self.logins.try_acquire_owned().ok()
     }
 }
 
@@ -64,8 +62,6 @@ pub struct Limits {
     in_all: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Instant>>,
     strangers: Places,
     known: Places,
-    /// When somebody was last let in from an address.
-    admitted: Mutex<HashMap<IpAddr, Instant>>,
     tidied: Mutex<Instant>,
     clock: Clock,
 }
@@ -79,16 +75,14 @@ impl Limits {
             in_all: RateLimiter::direct_with_clock(Quota::per_second(IN_ALL), clock.clone()),
             strangers: Places::new(handshakes),
             known: Places::new(handshakes),
-            admitted: Mutex::default(),
             tidied: Mutex::new(clock.now()),
             clock: clock.clone(),
         }
     }
 
     /// A place for a connection that has just come; `Err`: which limit refuses it.
-    pub(super) fn enter(&self, address: IpAddr) -> Result<Place, &'static str> {
-        let address = whose(address);
-        let known = self.is_known(address);
+    pub(super) fn enter(&self, peer: Peer) -> Result<Place, &'static str> {
+        let (address, known) = (whose(peer.address.ip()), peer.known);
         if !known && self.too_many_addresses() {
             return Err("rate_all");
         }
@@ -99,18 +93,7 @@ impl Limits {
         }
         let places = if known { &self.known } else { &self.strangers };
         let permit = Arc::clone(&places.handshakes).try_acquire_owned().map_err(|_| "busy")?;
-        Ok(Place { known, logins: Arc::clone(&places.logins), held: Mutex::new(Some(permit)) })
-    }
-
-    /// Somebody was let in from this address.
-    pub(super) fn admitted(&self, address: IpAddr) {
-        let now = self.clock.now();
-        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        admitted.insert(whose(address), now);
-        if admitted.len() > MAX_ADDRESSES {
-            let oldest = admitted.iter().min_by_key(|(_, at)| **at).map(|(address, _)| *address);
-            oldest.map(|address| admitted.remove(&address));
-        }
+        Ok(Place { logins: Arc::clone(&places.logins), _held: permit })
     }
 
     /// Whether the limiter holds all the addresses that it may. Looked through once a second at most.
@@ -125,11 +108,33 @@ impl Limits {
         }
         self.per_address.len() >= MAX_ADDRESSES
     }
+}
 
-    fn is_known(&self, address: IpAddr) -> bool {
-        let admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = admitted.get(&address).map(|at| self.clock.now().saturating_duration_since(*at));
-        since.is_some_and(|since| since < KNOWN_FOR)
+/// The addresses from which somebody was let in, and when last. Bounded.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<HashMap<IpAddr, OffsetDateTime>>);
+
+impl Known {
+    /// How long an address stays known.
+    pub const FOR: time::Duration = time::Duration::days(30);
+
+    pub fn is_known(&self, address: IpAddr, now: OffsetDateTime) -> bool {
+        self.lock().get(&whose(address)).is_some_and(|seen| now - *seen < Self::FOR)
+    }
+
+    /// Somebody was let in; gives what the address counts as.
+    pub fn admitted(&self, address: IpAddr, now: OffsetDateTime) -> IpAddr {
+        let (whose, mut known) = (whose(address), self.lock());
+        known.insert(whose, now);
+        if known.len() > MAX_ADDRESSES {
+            let oldest = known.iter().min_by_key(|(_, seen)| **seen).map(|(address, _)| *address);
+            oldest.map(|address| known.remove(&address));
+        }
+        whose
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, OffsetDateTime>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

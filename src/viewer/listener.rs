@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::cut::Cut;
-use super::entrance::{Door, Turned};
+use super::entrance::Door;
 use super::limits::{Limits, Place};
-use super::{Gate, Peer};
+use super::{Gate, Peer, Turned};
 use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::metrics::{Kind, Metrics};
@@ -39,7 +39,7 @@ impl Entrance {
 }
 
 /// What the system may hold of a viewer's picture: little, so that Stop is soon true.
-const SEND_BUFFER: usize = 128 << 10;
+pub(super) const SEND_BUFFER: usize = 128 << 10;
 
 pub struct Listener<G> {
     pub entrance: Entrance,
@@ -86,23 +86,21 @@ impl<G: Gate> Listener<G> {
 
     fn accepted(&self, tcp: TcpStream, address: SocketAddr) {
         self.metrics.connections.inc();
-        let (place, peer) = match self.limits.enter(address.ip()) {
-            Ok(place) => {
-                let known = place.known;
-                (place, Peer { address, entrance: self.entrance, known })
-            }
+        let peer = Peer { address, entrance: self.entrance, known: self.gate.is_known(address.ip()) };
+        let place = match self.limits.enter(peer) {
+            Ok(place) => place,
             Err(cause) => {
                 self.metrics.refused.get_or_create(&Kind { kind: cause }).inc();
-                return self.gate.limited(Peer { address, entrance: self.entrance, known: false }, cause);
+                return self.gate.limited(peer, cause);
             }
         };
         let listener = self.clone();
         tokio::spawn(async move {
             let Some(connection) = listener.gate.attempt(peer).await else { return };
             let turned = listener.connection(tcp, peer, &connection, place).await.err();
-            if let Some(Turned(code)) = turned.filter(|turned| !turned.0.is_empty()) {
-                listener.metrics.refused.get_or_create(&Kind { kind: code }).inc();
-                listener.gate.broken(&connection, code).await;
+            if let Some(turned) = turned.filter(|turned| !turned.code.is_empty()) {
+                listener.metrics.refused.get_or_create(&Kind { kind: turned.code }).inc();
+                listener.gate.broken(&connection, turned).await;
             }
         });
     }
@@ -114,24 +112,27 @@ impl<G: Gate> Listener<G> {
         let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5));
         socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
         let cut = Cut::of(&tcp)?;
-        let door =
-            Door { gate: &self.gate, connection, peer, tls: &self.tls, clock: &self.clock, place, tunnel_only: self.tunnel_only };
-        let let_in = || self.limits.admitted(peer.address.ip());
+        let door = Door {
+            gate: &self.gate,
+            connection,
+            peer,
+            tls: &self.tls,
+            clock: &self.clock,
+            place: Some(place),
+            tunnel_only: self.tunnel_only,
+        };
         match self.entrance {
             Entrance::InBand => {
                 let entered = door.in_band(tcp).await?;
-                let_in();
                 self.seated(entered, cut).await;
             }
             Entrance::TlsFirst { vnc_auth } => {
                 let (tls, certificate) = door.secure(tcp).await?;
                 let entered = door.plain(tls, Offer::InsideTls { vnc_auth }, certificate).await?;
-                let_in();
                 self.seated(entered, cut).await;
             }
             Entrance::Local => {
                 let entered = door.plain(tcp, Offer::VncAuth, None).await?;
-                let_in();
                 self.seated(entered, cut).await;
             }
         }

@@ -18,7 +18,7 @@ mod session;
 mod update;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::watch;
 
@@ -30,8 +30,8 @@ use crate::screen::ScreenReader;
 use crate::shutdown::{Shutdown, Switch};
 use crate::trace::Recorded;
 
-pub use cut::Cut;
-pub use limits::Limits;
+pub use entrance::Turned;
+pub use limits::{Known, Limits};
 pub use listener::{Entrance, Listener};
 
 /// Why a session ended. The codes stand in the trace.
@@ -106,6 +106,12 @@ pub struct Peer {
 pub struct TlsFacts {
     pub version: String,
     pub suite: String,
+    pub group: String,
+    pub resumed: bool,
+    /// The name that the viewer asked for.
+    pub server_name: Option<String>,
+    /// SHA-256 of the workstation's certificate, if it showed one.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// What a session was, at its end.
@@ -116,25 +122,29 @@ pub struct Tally {
     pub updates: u64,
     pub rects: u64,
     pub bytes: u64,
+    /// What the viewer sent.
+    pub heard: u64,
     pub dropped: Vec<(InputKind, u64)>,
 }
 
 impl Tally {
     /// A session that showed nothing.
     fn empty(ending: Ending) -> Self {
-        Self { ending, milliseconds: 0, updates: 0, rects: 0, bytes: 0, dropped: Vec::new() }
+        Self { ending, milliseconds: 0, updates: 0, rects: 0, bytes: 0, heard: 0, dropped: Vec::new() }
     }
 }
 
 /// Who decides and who writes down: the node. Implementations never answer a viewer themselves.
 pub trait Gate: Send + Sync + 'static {
+    /// Whether somebody was let in from this address not long ago.
+    fn is_known(&self, address: IpAddr) -> bool;
     /// A connection came. It is recorded before one byte is answered; `None`: close it unanswered.
     fn attempt(&self, peer: Peer) -> impl Future<Output = Option<ConnectionId>> + Send;
     /// A limit refused a connection: counted and folded.
     fn limited(&self, peer: Peer, cause: &'static str);
     fn tls(&self, connection: &ConnectionId, facts: TlsFacts) -> impl Future<Output = ()> + Send;
     /// A connection ended before it was anybody's session.
-    fn broken(&self, connection: &ConnectionId, code: &'static str) -> impl Future<Output = ()> + Send;
+    fn broken(&self, connection: &ConnectionId, how: Turned) -> impl Future<Output = ()> + Send;
     /// Whether what was shown lets a session start; its entry is durable when this returns.
     fn admit(
         &self,

@@ -2,7 +2,7 @@
 //! stop.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::cut::Cut;
 use super::entrance::Entered;
 use super::gauges::Gauges;
+use super::listener::SEND_BUFFER;
 use super::session::Session;
 use super::update::View;
 use super::{Ending, Gate, Listener, Tally};
@@ -23,6 +24,8 @@ use crate::rfb::handshake::server::server_init;
 const MINUTE: Duration = Duration::from_secs(60);
 /// From being told to end, or held, to being cut.
 const GRACE: Duration = Duration::from_millis(500);
+/// The system never holds more of a viewer's bytes (Linux doubles the size that it is asked for).
+const MOST_HELD: u64 = 2 * SEND_BUFFER as u64;
 /// How often a viewer that is held is asked whether it has taken all of the picture that there was.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -56,9 +59,7 @@ impl<G: Gate> Listener<G> {
         let done = loop {
             tokio::select! {
                 biased;
-                done = &mut session => break done,
                 _ = ending.raised() => {
-                    // Even when the session is done, the system may still hold some of its picture.
                     let deadline = self.clock.now() + GRACE;
                     let done = self.clock.within(deadline, &mut session).await;
                     self.clock.sleep_until(deadline).await;
@@ -67,6 +68,12 @@ impl<G: Gate> Listener<G> {
                         Ok(done) => break done,
                         Err(_) => break session.await,
                     }
+                }
+                done = &mut session => {
+                    // The session is done, but the system may still hold some of its picture.
+                    settled(&gauges, gauges.begun(), &cut, self.clock.now() + GRACE, &self.clock).await;
+                    cut.cut();
+                    break done;
                 }
                 () = &mut too_slow => {
                     switch.raise(Ending::SlowToPause);
@@ -104,12 +111,26 @@ async fn too_slow(mut holds: watch::Receiver<u64>, gauges: &Gauges, cut: &Cut, c
         if holds.changed().await.is_err() {
             return std::future::pending().await;
         }
-        let (begun, deadline) = (gauges.begun(), clock.now() + GRACE);
-        while gauges.handed_over() < begun || !cut.is_drained() {
-            if clock.now() >= deadline {
-                return;
-            }
-            clock.sleep(LOOK_AGAIN).await;
+        if !settled(gauges, gauges.begun(), cut, clock.now() + GRACE, clock).await {
+            return;
         }
+    }
+}
+
+/// Waits until the pieces begun so far have left the node: the system was given them, and then holds nothing unsent or
+/// has been given more than it can hold. False: they have not by the deadline.
+async fn settled(gauges: &Gauges, begun: u64, cut: &Cut, deadline: Instant, clock: &Clock) -> bool {
+    let mut given = None;
+    loop {
+        if gauges.handed_over() >= begun {
+            let since = *given.get_or_insert(gauges.bytes());
+            if cut.is_drained() || gauges.bytes() - since >= MOST_HELD {
+                return true;
+            }
+        }
+        if clock.now() >= deadline {
+            return false;
+        }
+        clock.sleep(LOOK_AGAIN).await;
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use super::demand::{Demand, Preferences, hull};
 use super::gauges::Gauges;
 use super::pressure::Pressure;
-use super::update::{Due, Loss, View};
+use super::update::{Due, Loss, PIECE, View};
 use super::{Ending, Seat, Tally};
 use crate::clock::{Clock, Elapsed};
 use crate::geometry::Rect;
@@ -26,8 +26,12 @@ const STILL: Duration = Duration::from_millis(200);
 /// Messages (and pieces of skipped ones) heard from one viewer in a time of [`PACE`]: thousands a second.
 const MESSAGES: u32 = 512;
 const PACE: Duration = Duration::from_millis(50);
+/// An orderly close takes no longer than this.
+const CLOSE: Duration = Duration::from_millis(500);
 /// Encoded bytes gathered before they go to the socket.
 const CHUNK: usize = 32 << 10;
+/// After so many updates of what moves, what is still and lossy has its turn.
+const PATIENCE: u32 = 8;
 /// Pieces repaired in one update: a change that comes meanwhile does not wait long.
 const REPAIR_PIECES: usize = 8;
 
@@ -54,7 +58,8 @@ struct Writing<S> {
     out: Vec<u8>,
     updates: u64,
     rects: u64,
-    bytes: u64,
+    /// Updates of pixels sent in a row while repairs waited.
+    unrepaired: u32,
     /// When the window began in which what is sent with losses counts as recent.
     window: Instant,
     /// Where the viewer waits for pixels: taken from its demand, kept until an update answers it.
@@ -74,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
             out: Vec::new(),
             updates: 0,
             rects: 0,
-            bytes: 0,
+            unrepaired: 0,
             window,
             wanted: None,
         };
@@ -95,17 +100,17 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
                 ending = &mut reads => ending,
             }
         };
-        if let Some(told) = self.seat.ending.reason() {
-            self.writing.blank(&self.demand, told, &self.clock).await;
-        }
+        let ending = self.seat.ending.reason().unwrap_or(ending);
+        self.writing.close(&self.demand, ending, self.seat.ending.reason().is_some(), &self.clock).await;
         self.writing.view.clear();
         let milliseconds = (self.clock.now() - started).as_millis() as u64;
         Tally {
-            ending: self.seat.ending.reason().unwrap_or(ending),
+            ending,
             milliseconds,
             updates: self.writing.updates,
             rects: self.writing.rects,
-            bytes: self.writing.bytes,
+            bytes: self.writing.gauges.bytes(),
+            heard: self.reading.gauges.heard(),
             dropped: self.reading.gauges.tried(),
         }
     }
@@ -143,7 +148,7 @@ impl<S: AsyncRead> Reading<S> {
                     let Some(room) = self.buffer.room() else { return Ending::Broken("dn.overlong") };
                     match self.stream.read_buf(room).await {
                         Ok(0) => return Ending::Left,
-                        Ok(_) => {}
+                        Ok(bytes) => self.gauges.hear(bytes),
                         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ending::Broken("tls.eof"),
                         Err(_) => return Ending::Lost,
                     }
@@ -164,7 +169,11 @@ impl<S: AsyncWrite> Writing<S> {
                 self.window = clock.now();
                 self.view.turn_window();
             }
-            let due = self.view.due(wanted);
+            let due = self.view.due(wanted, self.unrepaired >= PATIENCE);
+            self.unrepaired = match due {
+                Due::Pixels(_) if self.view.has_losses() => self.unrepaired.saturating_add(1),
+                _ => 0,
+            };
             let sent = match due {
                 Due::Nothing | Due::Later(_) if self.out.is_empty() => {
                     let repair = (wanted.is_some() && self.view.has_losses()).then_some(self.window + STILL);
@@ -192,7 +201,8 @@ impl<S: AsyncWrite> Writing<S> {
                 }
                 Due::Repair(rects) => {
                     self.wanted = None;
-                    self.update(&within_budget(&rects), &preferences, true, seat, clock).await
+                    let pieces = if self.pressure.is_slow(clock.now()) { 1 } else { REPAIR_PIECES };
+                    self.update(&within_budget(&rects, pieces), &preferences, true, seat, clock).await
                 }
             };
             match sent {
@@ -278,7 +288,10 @@ impl<S: AsyncWrite> Writing<S> {
             let deadline = clock.now() + NO_PROGRESS;
             match clock.within(deadline, self.stream.write(rest)).await {
                 Ok(Ok(0)) | Ok(Err(_)) => return Err(Ending::Lost),
-                Ok(Ok(bytes)) => sent += bytes,
+                Ok(Ok(bytes)) => {
+                    sent += bytes;
+                    self.gauges.give(bytes);
+                }
                 Err(Elapsed) => return Err(Ending::NoProgress),
             }
         }
@@ -286,14 +299,13 @@ impl<S: AsyncWrite> Writing<S> {
         clock.within(deadline, self.stream.flush()).await.map_err(|Elapsed| Ending::NoProgress)?.map_err(|_| Ending::Lost)?;
         self.out.clear();
         self.gauges.hand_over();
-        self.bytes += sent as u64;
         Ok(sent as u64)
     }
 
-    /// The session ends from our side: a black screen, then an orderly close. Whoever watches the clock cuts the
-    /// socket if this takes too long.
-    async fn blank(&mut self, demand: &Demand, ending: Ending, clock: &Clock) {
-        if self.out.is_empty() && ending != Ending::NoProgress {
+    /// The end: a black screen if it comes from our side and there is a beginning to put it after, then an orderly
+    /// close. Whoever watches the session cuts the socket if this takes too long.
+    async fn close(&mut self, demand: &Demand, ending: Ending, ours: bool, clock: &Clock) {
+        if ours && self.out.is_empty() && ending != Ending::NoProgress {
             let preferences = demand.lock().preferences;
             let whole = self.view.size.rect();
             let pieces = self.view.pieces(&[whole]);
@@ -305,11 +317,11 @@ impl<S: AsyncWrite> Writing<S> {
                 return;
             }
         }
-        let _ = self.stream.shutdown().await;
+        let _ = clock.within(clock.now() + CLOSE, self.stream.shutdown()).await;
     }
 }
 
 /// As many pieces as one update of repairs may hold.
-fn within_budget(rects: &[Rect]) -> Vec<Rect> {
-    rects.iter().flat_map(|rect| rect.pieces(512, 128)).take(REPAIR_PIECES).collect()
+fn within_budget(rects: &[Rect], pieces: usize) -> Vec<Rect> {
+    rects.iter().flat_map(|rect| rect.pieces(PIECE.0, PIECE.1)).take(pieces).collect()
 }

@@ -17,7 +17,7 @@ use crate::rfb::server::{put_rect, put_update};
 use crate::screen::{Face, Look, Region, ScreenReader};
 
 /// A piece of at most this many pixels is stamped and encoded at a time: under a millisecond of work.
-const PIECE: (u16, u16) = (512, 128);
+pub(super) const PIECE: (u16, u16) = (512, 128);
 /// A viewer is told of a new size no sooner after the last: sizes that come faster are passed over.
 const BETWEEN_SIZES: Duration = Duration::from_millis(500);
 /// The size shown when the site never had one.
@@ -127,8 +127,9 @@ impl View {
         self.owed.add(area);
     }
 
-    /// Gathers what changed, and says what can be sent where the viewer wants pixels.
-    pub fn due(&mut self, wanted: Option<Rect>) -> Due {
+    /// Gathers what changed, and says what can be sent where the viewer wants pixels: what moves first, unless repairs
+    /// have waited long enough.
+    pub fn due(&mut self, wanted: Option<Rect>, repairs_first: bool) -> Due {
         let look = self.screen.look();
         let size = shown_size(&look);
         if size != self.size {
@@ -148,12 +149,12 @@ impl View {
         // Whole tiles, so that striking off what was sent strikes off no more than that.
         let Some(wanted) = wanted.map(|area| self.owed.align(area)) else { return Due::Nothing };
         let cut = |region: &Region| region.rects().iter().filter_map(|r| r.intersect(wanted)).collect::<Vec<_>>();
-        let pixels = cut(&self.owed);
-        if !pixels.is_empty() {
-            return Due::Pixels(pixels);
+        let (pixels, repair) = (cut(&self.owed), cut(&self.lossy.still));
+        match (pixels.is_empty(), repair.is_empty()) {
+            (true, true) => Due::Nothing,
+            (_, false) if repairs_first || pixels.is_empty() => Due::Repair(repair),
+            _ => Due::Pixels(pixels),
         }
-        let repair = cut(&self.lossy.still);
-        if repair.is_empty() { Due::Nothing } else { Due::Repair(repair) }
     }
 
     fn turn_face(&mut self, face: Face) {

@@ -123,4 +123,46 @@ fn wrong_settings_are_named_by_file_line_and_key_with_what_to_write() {
         let expected = if key == "site.security" { line("security = \"none\"") } else { line(from) };
         assert_eq!(error.line, expected, "{words}");
     }
+    let twice = format!("{good}\n{}", &good[good.find("[[site]]").unwrap()..]);
+    let error = Config::parse(file, &twice).unwrap_err();
+    let second = twice.lines().enumerate().filter(|(_, line)| line.starts_with("name = \"my-site\"")).nth(1).unwrap().0 + 1;
+    assert!(error.line == second && error.to_string().contains("two sites are called"), "{error}");
+}
+
+/// The demonstration says what to type; typed as it stands, it shows the practice. Ctrl-C leaves nothing behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demonstration_is_seen_by_what_it_says_and_leaves_nothing_behind() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let (clock, words) = (Clock::system(), dir.path().join("words"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
+    let mut demo = Program::start(command.arg("demo").env("TMPDIR", dir.path()), &words);
+    let said = || std::fs::read_to_string(&words).unwrap();
+    while !said().contains("Press Enter") {
+        clock.sleep(Duration::from_millis(50)).await;
+        assert!(demo.ended().is_none(), "{}", said());
+    }
+    let text = said();
+    let after = |start: &str| text.split(start).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let door = super::eye::Door {
+        viewers: ([127, 0, 0, 1], after("localhost::").parse().unwrap()).into(),
+        tls_first: None,
+        ca: after("-X509CA").into(),
+        clock: clock.clone(),
+        from: std::net::Ipv4Addr::LOCALHOST,
+        window: None,
+    };
+    assert!(door.ca.starts_with(dir.path()), "its files are in the temporary directory");
+    let mut eye =
+        Eye::through(&door, &after("\n     user name"), &after("\n     password"), PixelFormat::NATIVE, &exact(number::TIGHT))
+            .await
+            .unwrap();
+    let blue = lucarne::geometry::Pixel::rgb(0x1f, 0x5f, 0xa8);
+    assert!(eye.watch_until(|picture| picture.size() == lucarne::demo::SIZE && picture.pixels().contains(&blue)).await);
+    assert!(Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap().success());
+    while demo.ended().is_none() {
+        clock.sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(demo.ended(), Some(0));
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["words"], "{left:?}");
 }

@@ -79,6 +79,31 @@ async fn strangers_in_every_place_keep_no_known_person_out() {
     house.close().await;
 }
 
+/// A place for typing is taken while somebody types, not while they look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_look_take_no_place_from_those_who_log_in() {
+    let (_script, house) = house_with("handshakes = 1").await;
+    let mut eyes = Vec::new();
+    for n in 0..10 {
+        eyes.push(looks(&house).await.unwrap_or_else(|words| panic!("the {n}th: {words}")));
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_known_is_known_after_a_restart() {
+    let script = Script::start(2, number::RAW).await;
+    let mut house = House::with("handshakes = 1", &demo_site("a", script.address)).await;
+    house.show("a").await;
+    looks(&house).await.unwrap().leave().await;
+    house.restart().await;
+    house.show("a").await;
+    let mut silent = stranger_from([127, 0, 9, 1], house.node().addresses.viewers).await;
+    silent.read_exact(&mut [0; 12]).await.unwrap();
+    assert!(looks(&house).await.is_ok(), "the one place of strangers is taken");
+    house.close().await;
+}
+
 /// One prefix may use up its share of the hour, and no more: neither others' nor that of known people in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_prefix_cannot_use_up_the_strangers_hour_nor_lock_known_people_out() {

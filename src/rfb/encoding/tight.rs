@@ -270,7 +270,7 @@ pub enum Loss {
     None,
     /// Text is never blurred.
     OfPhotographs(u8),
-    /// Wherever there are too many colours for a palette: for slow lines.
+    /// Wherever JPEG is likely the shorter: for slow lines.
     WhereItSaves(u8),
 }
 
@@ -279,8 +279,8 @@ impl Loss {
     fn quality(self, picture: &Picture) -> Option<u8> {
         match self {
             Self::None => None,
-            Self::OfPhotographs(quality) => is_photographic(picture).then_some(quality),
-            Self::WhereItSaves(quality) => Some(quality),
+            Self::OfPhotographs(quality) => has_few_equal_neighbours(picture, (1, 3)).then_some(quality),
+            Self::WhereItSaves(quality) => has_few_equal_neighbours(picture, (2, 3)).then_some(quality),
         }
     }
 }
@@ -334,8 +334,10 @@ fn put_basic(bytes: &[u8], stream: &mut Deflater, out: &mut Vec<u8>) {
     out.extend_from_slice(&compressed);
 }
 
-/// Few pixels equal their left neighbour: a photograph, not text on a ground.
-fn is_photographic(picture: &Picture) -> bool {
+/// Whether less than a part of the pixels equals its left neighbour: a photograph has less than a third, text smoothed
+/// over a picture less than two; plain text has more, and JPEG would make it longer. Small pieces never have: JPEG's
+/// own head is longer than they are.
+fn has_few_equal_neighbours(picture: &Picture, (part, whole): (u32, u32)) -> bool {
     let (mut equal, mut all) = (0u32, 0u32);
     for row in picture.rows(picture.size().rect()).step_by(2) {
         for (a, b) in row.iter().zip(row.iter().skip(1)) {
@@ -343,5 +345,5 @@ fn is_photographic(picture: &Picture) -> bool {
             all += 1;
         }
     }
-    all >= 256 && equal * 3 < all
+    all >= 256 && equal * whole < all * part
 }

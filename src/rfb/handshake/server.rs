@@ -18,7 +18,7 @@ pub enum Offer {
     InsideTls { vnc_auth: bool },
     /// The short form of a ticket, in clear: on loopback, by explicit option.
     VncAuth,
-    /// Nothing is asked: on loopback, by explicit option.
+    /// Nothing is asked: the demonstration site does so, no door of viewers does.
     Nothing,
 }
 
