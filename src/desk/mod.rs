@@ -6,6 +6,9 @@
 
 mod ticket;
 
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
@@ -58,8 +61,21 @@ pub struct Desk {
     clock: Clock,
     hashers: Semaphore,
     short: ShortTickets,
-    /// Held from an act's commit to its entry, so that nobody takes it for one that was left behind.
-    outbox: tokio::sync::Mutex<()>,
+    /// Acts between their commit and their entry: nobody may take them for some that were left behind. Held for no
+    /// wait: a lock here and the store's own would wait for each other.
+    flying: Mutex<HashSet<ActId>>,
+}
+
+/// An act that is among those flying, for as long as this lives.
+struct Flight<'a> {
+    desk: &'a Desk,
+    act: &'a ActId,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.desk.flying().remove(self.act);
+    }
 }
 
 impl Desk {
@@ -71,7 +87,7 @@ impl Desk {
             clock,
             hashers: Semaphore::new(HASHERS),
             short: ShortTickets::default(),
-            outbox: tokio::sync::Mutex::default(),
+            flying: Mutex::default(),
         };
         desk.empty_outbox().await?;
         Ok(desk)
@@ -85,13 +101,18 @@ impl Desk {
         &self.store
     }
 
+    fn flying(&self) -> MutexGuard<'_, HashSet<ActId>> {
+        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Appends the entries of acts that the log does not have yet.
     pub async fn empty_outbox(&self) -> Result<(), DeskError> {
-        let _alone = self.outbox.lock().await;
-        let left = self.store.outbox().await?;
+        let mut left = self.store.outbox().await?;
+        left.retain(|(act, _)| !self.flying().contains(act));
         if left.is_empty() {
             return Ok(());
         }
+        // Read only now: an act that landed meanwhile has its entry here.
         let entries = tail(self.log.path(), 0, false)?;
         for (act, event) in left {
             if !entries.iter().any(|entry| entry.text("act") == act.as_str()) {
@@ -108,7 +129,8 @@ impl Desk {
     }
 
     async fn record_as(&self, act: &ActId, mut work: Work<'_>, event: Event) -> Result<Recorded, DeskError> {
-        let _alone = self.outbox.lock().await;
+        self.flying().insert(act.clone());
+        let _flight = Flight { desk: self, act };
         let event = event.act(act);
         work.put_act(act, &event).await?;
         work.commit().await?;

@@ -78,6 +78,7 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
         clock: clock.clone(),
         from: std::net::Ipv4Addr::LOCALHOST,
         window: None,
+        exclusive: false,
     };
     let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
@@ -150,6 +151,7 @@ async fn the_demonstration_is_seen_by_what_it_says_and_leaves_nothing_behind() {
         clock: clock.clone(),
         from: std::net::Ipv4Addr::LOCALHOST,
         window: None,
+        exclusive: false,
     };
     assert!(door.ca.starts_with(dir.path()), "its files are in the temporary directory");
     let mut eye =

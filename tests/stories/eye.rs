@@ -43,6 +43,8 @@ pub struct Door {
     pub from: Ipv4Addr,
     /// The room for what it has not read, in bytes.
     pub window: Option<u32>,
+    /// It asks to have the screen to itself.
+    pub exclusive: bool,
 }
 
 impl Door {
@@ -55,7 +57,15 @@ impl Door {
             clock: house.clock.clone(),
             from: Ipv4Addr::LOCALHOST,
             window: None,
+            exclusive: false,
         }
+    }
+
+    /// TLS to the TLS-first door of a node, and nothing said yet.
+    pub async fn tls(house: &House) -> TlsStream<TcpStream> {
+        let door = Self::of(house);
+        let tcp = door.connect(house.node().addresses.tls_first.unwrap()).await;
+        secure(&door.ca, &door.clock, tcp).await
     }
 
     async fn connect(&self, to: SocketAddr) -> TcpStream {
@@ -137,6 +147,9 @@ impl Eye {
                 Some((taken, asked)) => {
                     buffer.consume(taken);
                     match asked {
+                        Some(Asked::Send(bytes)) if door.exclusive && bytes.as_bytes() == [1] => {
+                            stream.write_all(&[0]).await.unwrap();
+                        }
                         Some(Asked::Send(bytes)) => stream.write_all(bytes.as_bytes()).await.unwrap(),
                         Some(Asked::Ready(entered)) => break entered.init.size,
                         _ => {}

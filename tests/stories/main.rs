@@ -15,6 +15,7 @@ mod encoders;
 mod eye;
 mod fidelity;
 mod hostile_sites;
+mod hostile_viewers;
 mod house;
 mod lifecycle;
 mod limits;

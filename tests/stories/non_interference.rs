@@ -1,49 +1,48 @@
 //! The property that the product stands on: nothing a viewer does changes one byte sent to a site.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
 use lucarne::geometry::Rect;
 use lucarne::rfb::encoding::number;
 use lucarne::rfb::server::Event;
 use lucarne::rfb::{Encode, Fence, PixelFormat, Request};
-use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
 
-use super::eye::{Eye, exact};
+use super::eye::{Door, Eye, exact, stranger_from};
 use super::house::{House, demo_site};
 use super::script::Script;
 
-const FRAMES: usize = 40;
+const FRAMES: usize = 80;
 
-/// The whole log of a site, once all of its frames were asked for, with so many viewers doing their worst.
+/// The whole log of a site, once all of its frames were asked for, with so many viewers doing their worst at the same
+/// time, and as many strangers at the door.
 async fn upstream_log(viewers: usize) -> Vec<u8> {
     let script = Script::start(FRAMES, number::ZRLE).await;
-    let house = House::open(&demo_site("a", script.address)).await;
-    let mut eyes = Vec::new();
+    let house = Arc::new(House::open(&demo_site("a", script.address)).await);
     // Those who look before anything is shown: the first session exists before the source does.
-    house.order(lucarne::node::act::Act::Pause { site: super::house::name("a") }).await;
-    for _ in 0..viewers {
-        let ticket = house.ticket("a").await;
-        eyes.push(Eye::enter(&house, &ticket, &exact(number::TIGHT)).await.unwrap());
+    house.pause("a").await;
+    let mut attack = JoinSet::new();
+    for n in 0..viewers {
+        attack.spawn(attacks(Arc::clone(&house), n));
+        attack.spawn(knocks(Arc::clone(&house), n));
     }
-    let noise = async {
-        let work = eyes.iter_mut().enumerate().map(|(n, eye)| misbehave(n, eye));
-        futures_join(work).await;
-    };
-    tokio::join!(noise, async { house.show("a").await });
+    house.clock.sleep(Duration::from_millis(20 * viewers as u64)).await;
+    house.show("a").await;
     let expected = FRAMES + 1;
     house.until(|| (requests(&script.log(0)) >= expected).then_some(())).await;
-    // More noise while the site is still, and time for it to have an effect.
-    futures_join(eyes.iter_mut().enumerate().map(|(n, eye)| misbehave(n + 7, eye))).await;
+    // More of it while the site is still, and time for it to have an effect.
+    for n in 0..viewers {
+        attack.spawn(attacks(Arc::clone(&house), n + 7));
+    }
+    while let Some(done) = attack.join_next().await {
+        done.unwrap();
+    }
     house.clock.sleep(Duration::from_millis(300)).await;
     assert_eq!(script.connections(), 1, "one link, whoever looks");
-    let log = script.log(0);
-    house.close().await;
-    log
-}
-
-async fn futures_join<F: Future>(work: impl Iterator<Item = F>) {
-    // Each in turn: the order among viewers must not matter either.
-    for one in work {
-        one.await;
-    }
+    script.log(0)
 }
 
 /// FramebufferUpdateRequests in a log whose other messages are known to come first.
@@ -51,8 +50,33 @@ fn requests(log: &[u8]) -> usize {
     log.windows(2).zip((0..).step_by(1)).filter(|(pair, _)| pair[0] == 3 && pair[1] <= 1).count()
 }
 
-/// Every message of the client's table (rfb.md §2) that leaves a connection open, and floods of some; the last one
-/// ends the connection in its own way.
+/// A viewer with a ticket, as hostile as one can be.
+async fn attacks(house: Arc<House>, n: usize) {
+    let door = Door { from: Ipv4Addr::new(127, 0, 5, n as u8 + 1), ..Door::of(&house) };
+    let encodings = exact([number::TIGHT, number::ZRLE, number::RAW][n % 3]);
+    let mut eye = loop {
+        // The strangers at the door may have taken every place of strangers.
+        match Eye::through(&door, "claire", &house.ticket("a").await, PixelFormat::NATIVE, &encodings).await {
+            Ok(eye) => break eye,
+            Err(_) => house.clock.sleep(Duration::from_millis(50)).await,
+        }
+    };
+    misbehave(n, &mut eye).await;
+    match n % 4 {
+        0 => drop(eye.socket().shutdown().await),
+        1 => drop(socket2::SockRef::from(&*eye.socket()).set_linger(Some(Duration::ZERO))),
+        2 => eye.stuff_itself().await,
+        _ => {}
+    }
+}
+
+/// Message types that have no safe length, or no meaning.
+const FATAL: [u8; 26] = [
+    1, 7, 12, 127, 128, 130, 131, 132, 133, 134, 135, 136, 151, 160, 178, 184, 191, 200, 249, 252, 254, 17, 99, 6, 0, 150,
+];
+
+/// Every message of the client's table (rfb.md §2) that leaves a connection open, in floods, random bytes of inputs,
+/// and in the end one that closes it.
 async fn misbehave(n: usize, eye: &mut Eye) {
     let whole = Rect::new(0, 0, 200, 150);
     for incremental in [false, true] {
@@ -61,18 +85,37 @@ async fn misbehave(n: usize, eye: &mut Eye) {
     }
     eye.say(&Request::SetPixelFormat(PixelFormat::NATIVE)).await;
     eye.say(&Request::SetEncodings(vec![-312, -313, 16, -23, -308, -239])).await;
-    eye.say(&Request::EnableContinuousUpdates { on: true, area: whole }).await;
+    for on in [true, false, true] {
+        eye.say(&Request::EnableContinuousUpdates { on, area: whole }).await;
+    }
     eye.say(&Request::Fence(Fence::question(7, b"from a viewer"))).await;
     eye.send(&inputs()).await;
+    let mut seed = n as u32 + 1;
     for _ in 0..200 {
-        eye.send(&[4, 1, 0, 0, 0, 0, 0xff, 0x0d, 5, 255, 0, 10, 0, 10]).await;
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let [a, b, c, d] = seed.to_be_bytes();
+        eye.send(&[4, a, 0, 0, b, c, d, a, 5, b, c, d, a, b]).await;
     }
-    match n % 5 {
-        0 => eye.send(&[7; 400]).await,
-        1 => eye.send(&[200, 1, 2, 3]).await,
-        2 => eye.send(&[1, 0, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9]).await,
-        3 => eye.send(&[6, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]).await,
-        _ => {}
+    match FATAL[n % FATAL.len()] {
+        // A colour map, a paste of 2 GiB.
+        0 => eye.send(&[0, 0, 0, 0, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await,
+        6 => eye.send(&[6, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]).await,
+        kind => eye.send(&[&[kind][..], &[0xa5; 400]].concat()).await,
+    }
+}
+
+/// A stranger who stops, resets or goes wild at each place of the handshake in turn.
+async fn knocks(house: Arc<House>, n: usize) {
+    let said = b"RFB 003.008\n\x13\0\x02\0\0\x01\x06\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
+    for length in (0..=said.len()).step_by(3) {
+        let from = [127, 0, 6, (n * 9 + length) as u8 | 1];
+        let mut stream = stranger_from(from, house.node().addresses.viewers).await;
+        let _ = stream.write_all(&said[..length]).await;
+        match (n + length) % 3 {
+            0 => drop(stream.shutdown().await),
+            1 => drop(socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))),
+            _ => drop(stream.write_all(&[0x5a; 999]).await),
+        }
     }
 }
 

@@ -70,6 +70,7 @@ impl Served {
             clock: self.clock.clone(),
             from: std::net::Ipv4Addr::LOCALHOST,
             window: None,
+            exclusive: false,
         };
         let secret = ticket["secret"].as_str().unwrap();
         let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
