@@ -247,6 +247,19 @@ impl Eye {
         bytes
     }
 
+    /// All that has come inside TLS so far, and was not read.
+    pub async fn take_all(&mut self) -> Vec<u8> {
+        let mut all = self.buffer.unread().to_vec();
+        let clock = self.clock.clone();
+        let mut piece = vec![0; 65_536];
+        while let Ok(Ok(n @ 1..)) =
+            clock.within(clock.now() + Duration::from_millis(100), self.stream.read(&mut piece)).await
+        {
+            all.extend_from_slice(&piece[..n]);
+        }
+        all
+    }
+
     /// The socket below TLS.
     pub fn socket(&mut self) -> &mut TcpStream {
         self.stream.get_mut().0

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod canaries;
 mod cli;
 mod disk;
 #[path = "../wire/encoders.rs"]
@@ -27,6 +28,7 @@ mod real_viewers;
 mod script;
 mod tap;
 mod tickets;
+mod tls;
 mod trace;
 mod upstream;
 mod viewers;
