@@ -20,6 +20,10 @@ impl Gate for Shared {
     }
 
     async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
+        if !self.log.health().borrow().is_writing() {
+            self.limited(peer, "no_trace");
+            return None;
+        }
         if !self.quota().take(peer.address.ip(), peer.known, self.clock.now()) {
             self.limited(peer, "stranger_quota");
             return None;

@@ -40,6 +40,8 @@ pub struct Health {
     pub broken: Option<String>,
     /// How often they could not since the log was opened: a failure that has passed is seen all the same.
     pub failures: u64,
+    /// When the first of them was that no `log.gap` tells of yet.
+    since: Option<String>,
 }
 
 impl Health {
@@ -47,8 +49,9 @@ impl Health {
         self.broken.is_none()
     }
 
-    fn fail(&mut self, reason: String) {
+    fn fail(&mut self, reason: String, clock: &Clock) {
         self.failures += 1;
+        self.since.get_or_insert_with(|| clock.wall().format(TIME).unwrap_or_default());
         self.broken = Some(reason);
     }
 }
@@ -56,7 +59,6 @@ impl Health {
 /// What has happened and could not be written yet.
 #[derive(Debug, Default)]
 struct Kept {
-    since: Option<String>,
     events: VecDeque<Event>,
     /// Events for which there was no room.
     lost: u64,
@@ -108,7 +110,7 @@ impl Log {
         };
         let written = self.clock.within(deadline, work).await.unwrap_or(Err(TraceError::Slow));
         if let Err(error @ (TraceError::Slow | TraceError::Closed)) = &written {
-            self.health.send_modify(|health| health.fail(error.to_string()));
+            self.health.send_modify(|health| health.fail(error.to_string(), &self.clock));
         }
         written
     }
@@ -120,7 +122,6 @@ impl Log {
         if let Err(error) = self.append(event.clone()).await {
             tracing::error!(%error, "an entry waits to be written");
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.since.get_or_insert_with(|| happened.clone());
             if kept.events.len() < KEPT {
                 kept.events.push_back(event.public("happened", happened));
             } else {
@@ -134,7 +135,8 @@ impl Log {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let event = Event::new("log.gap").outcome("failed");
         let event = event.count("kept", kept.events.len() as u64).count("lost", kept.lost);
-        kept.since.iter().fold(event, |event, since| event.public("since", since.as_str()))
+        let health = self.health.borrow();
+        health.since.iter().fold(event, |event, since| event.public("since", since.as_str()))
     }
 
     /// Writes what was kept; an error means that the rest is still kept.
@@ -145,6 +147,7 @@ impl Log {
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).events.pop_front();
         }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+        self.health.send_modify(|health| health.since = None);
         Ok(())
     }
 
@@ -234,7 +237,7 @@ impl Writer {
             health.send_if_modified(|health| match &written {
                 Ok(_) => health.broken.take().is_some(),
                 Err(error) => {
-                    health.fail(error.to_string());
+                    health.fail(error.to_string(), &self.clock);
                     true
                 }
             });

@@ -129,6 +129,37 @@ async fn r05_memory_is_locked_where_it_may_be() {
     }
 }
 
+/// What the process gave up at its start, as the system sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_served_node_dumps_no_core_gains_no_privilege_and_keeps_to_its_own_files() {
+    let served = served("").await;
+    let mut eye = served.looks().await;
+    let of_node = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", served.node.id())).unwrap();
+    let (status, limits) = (of_node("status"), of_node("limits"));
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert!(core.split_whitespace().take(2).eq(["0", "0"]), "{core}");
+    // A certificate that lies elsewhere cannot be read, by whatever name: the old one stays.
+    let certs = served.dir.path().join("n1/certs");
+    let elsewhere = served.dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    lucarne::tls::make_certificates(&elsewhere, &["localhost".to_owned()]).unwrap();
+    let own = std::fs::read(certs.join("viewers.pem")).unwrap();
+    std::fs::remove_file(certs.join("viewers.pem")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("viewers.pem"), certs.join("viewers.pem")).unwrap();
+    let words = complains(&served.config, &["reload"], "");
+    let confined = std::fs::read_to_string(served.dir.path().join("serve.log")).unwrap().contains("confined by Landlock");
+    assert!(confined && words.contains("ermission denied"), "{words}");
+    // Put back where it was, it is read; SIGHUP does the same.
+    std::fs::remove_file(certs.join("viewers.pem")).unwrap();
+    std::fs::write(certs.join("viewers.pem"), own).unwrap();
+    assert!(says(&served.config, &["reload"], "").contains("viewers now meet the certificate"));
+    assert!(Command::new("kill").args(["-HUP", &served.node.id().to_string()]).status().unwrap().success());
+    served.until(|| entries(&served.data().join("trace")).iter().filter(|(kind, _)| kind == "config.changed").count() == 2).await;
+    eye.ask(false).await;
+    assert!(eye.update().await, "who looked looks on");
+}
+
 /// The disk of the trace fills up under a running session: its end is still written, out of the reserve, and with room
 /// again all goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

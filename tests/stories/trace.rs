@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::eye::{Eye, exact};
 use super::house::{House, demo_site};
+use super::programs::Program;
 use super::script::Script;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,6 +103,51 @@ async fn r44_when_the_trace_cannot_be_written_pictures_end_and_none_starts() {
     house.show("a").await;
     assert!(Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.is_ok());
     house.close().await;
+}
+
+/// The trace's disk under a running session: a sync that fails, one that takes too long, a file system gone read-only.
+/// Pictures end with the reason, none starts, and all recovers by itself once the fault is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r44_a_disk_that_fails_is_slow_or_read_only_ends_pictures_until_it_is_well_again() {
+    let script = Script::start(2, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    for (fault, limit) in [("fdatasync:error=EIO", 3), ("fdatasync:delay_enter=6s", 8), ("write:error=EROFS", 3)] {
+        house.show("a").await;
+        let eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+        let late = house.ticket("a").await;
+        let known = house.entries().len();
+        let told = house.clock.now();
+        let injected = inject(&house, fault).await;
+        let refused = async {
+            house.until(|| (!house.node().shared().log().health().borrow().is_writing()).then_some(())).await;
+            Eye::enter(&house, &late, &exact(number::RAW)).await.err()
+        };
+        let stranger = async {
+            let _ = tokio::net::TcpStream::connect(house.node().addresses.viewers).await;
+        };
+        let (refused, _, ()) = tokio::join!(refused, eye.watch_to_the_end(), stranger);
+        assert!(house.clock.now() - told < Duration::from_secs(limit), "{fault}: pictures end within seconds");
+        assert!(refused.is_some(), "{fault}: no session starts");
+        drop(injected);
+        house.pass(4).await;
+        let later = |kind: &'static str| house.entries().into_iter().skip(known).find(|entry| entry.kind() == kind);
+        let gap = house.until(|| later("log.gap")).await;
+        assert!(!gap.text("since").is_empty(), "{gap:?}");
+        let ended = house.until(|| later("view.ended")).await;
+        assert_eq!(ended.text("cause"), "no_trace", "{fault}");
+    }
+    house.close().await;
+}
+
+/// Makes a system call on the trace's public file fail, until the program is dropped.
+async fn inject(house: &House, fault: &str) -> Program {
+    let file = house.node().shared().log().path().to_owned();
+    let log = house.dir.path().join("strace.words");
+    let mut command = std::process::Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-e", &format!("inject={fault}"), "-P", file.to_str().unwrap()]);
+    let program = Program::start(command.args(["-p", &std::process::id().to_string()]), &log);
+    house.until(|| std::fs::read_to_string(&log).unwrap().contains("attached").then_some(())).await;
+    program
 }
 
 /// This process may make no file longer: RLIMIT_FSIZE, as a full disk would have it.
