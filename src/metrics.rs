@@ -26,6 +26,7 @@ pub struct Metrics {
     pub viewer_updates: Counter,
     pub inputs_dropped: Family<Kind, Counter>,
     pub server_messages_dropped: Family<Kind, Counter>,
+    pub tasks: Family<Kind, Gauge<i64, AtomicI64>>,
 }
 
 impl Metrics {
@@ -42,6 +43,7 @@ impl Metrics {
         registry.register("viewer_updates", "Updates given to viewers", self.viewer_updates.clone());
         registry.register("inputs_dropped", "Viewers' inputs dropped, by kind", self.inputs_dropped.clone());
         registry.register("server_messages_dropped", "Sites' messages dropped, by kind", self.server_messages_dropped.clone());
+        registry.register("tasks", "Tasks alive, by runtime", self.tasks.clone());
         registry
     }
 }

@@ -27,7 +27,7 @@ use crate::config::{Config, Site};
 use crate::desk::{Desk, DeskError};
 use crate::governance::Standing;
 use crate::id::{AccountId, SessionId, SiteName};
-use crate::metrics::Metrics;
+use crate::metrics::{Kind, Metrics};
 use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
@@ -152,6 +152,7 @@ impl Node {
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).keep_house());
+        tasks.spawn(count_tasks([("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())], metrics, clock));
         Ok(Self { shared, _pools: pools, tasks, addresses })
     }
 
@@ -178,6 +179,16 @@ impl Node {
             }
         }
         self.shared.desk.store().close().await;
+    }
+}
+
+/// Keeps the gauges of tasks true.
+async fn count_tasks(runtimes: [(&'static str, Handle); 3], metrics: Metrics, clock: Clock) {
+    loop {
+        for (kind, runtime) in &runtimes {
+            metrics.tasks.get_or_create(&Kind { kind }).set(runtime.metrics().num_alive_tasks() as i64);
+        }
+        clock.sleep(TURN).await;
     }
 }
 
