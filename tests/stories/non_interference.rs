@@ -19,7 +19,7 @@ const FRAMES: usize = 80;
 
 /// The whole log of a site, once all of its frames were asked for, with so many viewers doing their worst at the same
 /// time, and as many strangers at the door.
-async fn upstream_log(viewers: usize) -> Vec<u8> {
+async fn upstream_log(viewers: usize) -> (Vec<u8>, Vec<f64>) {
     let script = Script::start(FRAMES, number::ZRLE).await;
     let house = Arc::new(House::open(&demo_site("a", script.address)).await);
     // Those who look before anything is shown: the first session exists before the source does.
@@ -42,7 +42,10 @@ async fn upstream_log(viewers: usize) -> Vec<u8> {
     }
     house.clock.sleep(Duration::from_millis(300)).await;
     assert_eq!(script.connections(), 1, "one link, whoever looks");
-    script.log(0)
+    let asked = script.asked.lock().unwrap();
+    let mut pauses: Vec<f64> = asked.windows(2).take(FRAMES).map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1000.0).collect();
+    pauses.sort_by(f64::total_cmp);
+    (script.log(0), pauses)
 }
 
 /// FramebufferUpdateRequests in a log whose other messages are known to come first.
@@ -148,12 +151,18 @@ fn inputs() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_the_bytes_sent_to_a_site_are_the_same_with_no_viewer_one_and_twenty() {
-    let alone = upstream_log(0).await;
+    let (alone, pauses) = upstream_log(0).await;
     let kinds = Request::SetPixelFormat(PixelFormat::NATIVE).encode();
     assert!(alone.len() > 300, "the log holds the whole conversation");
     assert!(alone.windows(20).any(|w| w == kinds.as_bytes()), "and begins with our own pixel format");
-    assert_eq!(upstream_log(1).await, alone, "one viewer");
-    assert_eq!(upstream_log(20).await, alone, "twenty viewers");
+    // The pace too: between two requests, in milliseconds, as it varies when nobody looks.
+    let (least, most) = (pauses[pauses.len() / 20], pauses[pauses.len() * 19 / 20]);
+    for viewers in [1, 20] {
+        let (log, pauses) = upstream_log(viewers).await;
+        assert_eq!(log, alone, "{viewers} viewers");
+        let middle = pauses[pauses.len() / 2];
+        assert!((least - 1.0..=most + 1.0).contains(&middle), "{viewers} viewers: {middle} ms is not within {least} to {most}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

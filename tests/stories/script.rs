@@ -36,6 +36,8 @@ pub struct Script {
     pub address: SocketAddr,
     /// Every byte received, connection by connection.
     pub heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// When the node asked for something, by the clock of the system.
+    pub asked: Arc<Mutex<Vec<std::time::Instant>>>,
     pub mood: watch::Sender<Mood>,
     frames: usize,
     task: JoinHandle<()>,
@@ -77,9 +79,9 @@ impl Script {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let mood = watch::Sender::new(Mood::Playing);
-        let task = tokio::spawn(accept(socket, frames, encoding, Arc::clone(&heard), mood.subscribe()));
-        Self { address, heard, mood, frames, task }
+        let (asked, mood) = (Arc::default(), watch::Sender::new(Mood::Playing));
+        let task = tokio::spawn(accept(socket, frames, encoding, Arc::clone(&heard), Arc::clone(&asked), mood.subscribe()));
+        Self { address, heard, asked, mood, frames, task }
     }
 
     /// Connections so far.
@@ -98,7 +100,15 @@ impl Script {
     }
 }
 
-async fn accept(socket: TcpListener, frames: usize, encoding: i32, heard: Arc<Mutex<Vec<Vec<u8>>>>, mood: watch::Receiver<Mood>) {
+async fn accept(
+    socket: TcpListener,
+    frames: usize,
+    encoding: i32,
+    heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    asked: Arc<Mutex<Vec<std::time::Instant>>>,
+    mood: watch::Receiver<Mood>,
+) {
+    let clock = lucarne::clock::Clock::system();
     let changed = Arc::new(Notify::new());
     loop {
         let (stream, _) = socket.accept().await.unwrap();
@@ -111,9 +121,11 @@ async fn accept(socket: TcpListener, frames: usize, encoding: i32, heard: Arc<Mu
             heard.len() - 1
         };
         let (heard, mood, changed) = (Arc::clone(&heard), mood.clone(), Arc::clone(&changed));
+        let (asked, clock) = (Arc::clone(&asked), clock.clone());
         tokio::spawn(async move {
             // A connection that we close is how some stories end.
-            let _ = converse(stream, frames, encoding, &heard, connection, mood).await;
+            let note = || asked.lock().unwrap().push(clock.now());
+            let _ = converse(stream, frames, encoding, &heard, connection, mood, note).await;
             changed.notify_one();
         });
     }
@@ -126,6 +138,7 @@ async fn converse(
     heard: &Mutex<Vec<Vec<u8>>>,
     connection: usize,
     mut mood: watch::Receiver<Mood>,
+    note: impl Fn(),
 ) -> std::io::Result<()> {
     let (mut handshake, mut buffer) = (Some(ServerHandshake::new(Offer::Nothing, [0; 16])), Buffer::default());
     let mut messages = ClientStream::default();
@@ -149,6 +162,7 @@ async fn converse(
             let Some((taken, message)) = messages.advance(buffer.unread()).unwrap() else { break };
             buffer.consume(taken);
             if let Some(ClientMessage::Request(Request::FramebufferUpdate { incremental, .. })) = message {
+                note();
                 wanted = true;
                 if !incremental && next > 0 {
                     next -= 1;
