@@ -85,7 +85,7 @@ async fn rows_39_40_and_45_floods_of_requests_are_merged() {
 
 /// Rows 43 and 44: who never reads is closed after thirty seconds; who reads slowly gets the newest picture.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn row_43_a_viewer_that_never_reads_is_closed_after_thirty_seconds() {
+async fn row_43_class_unbounded_output_a_viewer_that_never_reads_is_closed_after_thirty_seconds() {
     let (_script, house) = house_showing(2).await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(RAW)).await.unwrap();
     eye.stuff_itself().await;
@@ -169,7 +169,7 @@ async fn row_32_a_handshake_that_drips_is_closed_when_its_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_31_and_47_a_thousand_strangers_who_come_and_go_leave_nothing_behind() {
+async fn rows_31_and_47_class_double_close_a_thousand_strangers_who_come_and_go_leave_nothing_behind() {
     let script = Bystander::site().await;
     let house = House::open(&demo_site("a", script.address)).await;
     let bystander = Bystander::looks(&house, script).await;
@@ -215,7 +215,7 @@ async fn row_33_who_does_not_speak_rfb_is_told_nothing_and_named() {
 
 /// Row 37, and the lengths around it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn row_37_a_name_or_password_that_is_too_long_is_refused_before_it_is_read() {
+async fn row_37_class_handshake_strings_a_name_or_password_that_is_too_long_is_refused_before_it_is_read() {
     let (_script, house) = house_showing(1).await;
     for (name, password) in [(u32::MAX, 0), (0, u32::MAX), (256, 1), (1, 1 << 31)] {
         let known = house.entries().len();

@@ -150,7 +150,7 @@ fn inputs() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r10_the_bytes_sent_to_a_site_are_the_same_with_no_viewer_one_and_twenty() {
+async fn r10_class_view_only_bypass_the_bytes_sent_to_a_site_are_the_same_with_no_viewer_one_and_twenty() {
     let (alone, pauses) = upstream_log(0).await;
     let kinds = Request::SetPixelFormat(PixelFormat::NATIVE).encode();
     assert!(alone.len() > 300, "the log holds the whole conversation");

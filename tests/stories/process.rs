@@ -160,6 +160,23 @@ async fn a_served_node_dumps_no_core_gains_no_privilege_and_keeps_to_its_own_fil
     assert!(eye.update().await, "who looked looks on");
 }
 
+/// x11vnc CVE-2020-29074, LibVNC CVE-2019-20839: nobody else on the machine reads or reaches what is the node's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_local_files_and_sockets_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let served = served("").await;
+    let root = served.dir.path().join("n1");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&root.join("data")), 0o700);
+    assert_eq!(mode(&root.join("data/control.sock")), 0o600);
+    assert_eq!(mode(&root.join("certs/viewers.key")), 0o600);
+    let kept: Vec<PathBuf> = std::fs::read_dir(root.join("data/trace")).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert!(kept.len() >= 3, "{kept:?}");
+    for path in kept {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
 /// The disk of the trace fills up under a running session: its end is still written, out of the reserve, and with room
 /// again all goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -80,7 +80,7 @@ async fn a_stranger_who_says_nothing_is_closed_after_ten_seconds() {
 
 /// CVE-2006-2369: a type that was not offered is never accepted, whatever its number.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_security_type_that_was_not_offered_is_refused_whatever_its_number() {
+async fn row_34_class_auth_bypass_a_security_type_that_was_not_offered_is_refused_whatever_its_number() {
     let (_script, house) = house().await;
     for kind in (0..=255u8).filter(|kind| *kind != 19) {
         // Not faster than the limit for all connections together.
@@ -105,5 +105,28 @@ async fn bytes_sent_before_tls_was_agreed_end_the_connection() {
     assert!(!answer.ends_with(&[1]), "TLS was not agreed: {answer:?}");
     let refused = house.entry(|entry| entry.kind() == "conn.refused").await;
     assert_eq!(refused.text("cause"), "dn.tls_injection");
+    house.close().await;
+}
+
+/// Vino CVE-2012-4429, TigerVNC CVE-2017-7392: whoever has not logged in is told the handshake and nothing else, while
+/// the site changes and talks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_data_before_auth_strangers_hear_the_handshake_alone() {
+    let script = Script::start(200, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    let mut strangers = Vec::new();
+    for said in [&b""[..], b"RFB 003.008\n", b"RFB 003.008\n\x13", b"RFB 003.008\n\x13\0\x02", b"RFB 003.008\n\x13\0\x02\0\0\x01\x06"] {
+        let mut stream = stranger(house.node().addresses.viewers).await;
+        stream.write_all(said).await.unwrap();
+        strangers.push(stream);
+    }
+    house.clock.sleep(Duration::from_millis(500)).await;
+    let whole = b"RFB 003.008\n\x01\x13\0\x02\0\x01\0\0\x01\x06\x01";
+    for stream in strangers {
+        let mut heard = vec![0; 4096];
+        let n = stream.try_read(&mut heard).unwrap();
+        assert!(whole.starts_with(&heard[..n]), "{:?}", &heard[..n]);
+    }
     house.close().await;
 }

@@ -175,7 +175,7 @@ fn authority(named: &str, is_ca: bool) -> Authority {
 
 /// Row 8: a certificate that is wrong in any way is refused before the name and password leave.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn row_8_no_password_goes_to_a_site_whose_certificate_is_wrong() {
+async fn row_8_class_tls_trust_no_password_goes_to_a_site_whose_certificate_is_wrong() {
     let dir = tempfile::TempDir::new().unwrap();
     let ca = authority("the CA", true);
     std::fs::write(dir.path().join("ca.pem"), ca.params.self_signed(&ca.key).unwrap().pem()).unwrap();

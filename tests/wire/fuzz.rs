@@ -61,7 +61,7 @@ fn run(name: &str, seeds: &[Vec<u8>], oracle: impl Fn(&[u8])) {
 }
 
 /// An update of one rectangle in each encoding, as our own encoders and the specification lay it out.
-fn site_seeds() -> Vec<Vec<u8>> {
+pub fn site_seeds() -> Vec<Vec<u8>> {
     let head = |encoding: i32, w: u8, h: u8| {
         let mut out = vec![0, 0, 0, 1, 0, 2, 0, 3, 0, w, 0, h];
         out.extend(encoding.to_be_bytes());

@@ -6,7 +6,7 @@ use lucarne::rfb::error::ProtocolError;
 use super::golden::{play, rect, update};
 
 #[test]
-fn a_rectangle_that_leaves_the_screen_is_refused_by_every_encoding_before_anything_is_drawn() {
+fn class_rect_outside_framebuffer_is_refused_by_every_encoding_before_anything_is_drawn() {
     use lucarne::rfb::encoding::number::*;
     for encoding in [RAW, COPY_RECT, RRE, CORRE, HEXTILE, ZLIB, TIGHT, TRLE, ZRLE] {
         // The last has a legal area and is wider than the screen.
@@ -24,7 +24,7 @@ fn a_rectangle_that_leaves_the_screen_is_refused_by_every_encoding_before_anythi
 }
 
 #[test]
-fn hostile_rectangles_are_refused_by_name() {
+fn class_subrect_outside_rect_and_other_lies_are_refused_by_name() {
     use lucarne::rfb::encoding::number::*;
     let cases = [
         (COPY_RECT, (4, 4), vec![0, 61, 0, 0], "up.copyrect_source"),
@@ -55,7 +55,7 @@ fn hostile_rectangles_are_refused_by_name() {
 
 /// A rectangle that inflates to one byte too few or too many, or to a thousand times its size.
 #[test]
-fn compressed_data_gives_exactly_what_its_rectangle_holds() {
+fn class_decompressed_size_is_exactly_what_the_rectangle_holds() {
     use lucarne::rfb::encoding::zlib::Deflater;
     for (size, expected) in [
         (4 * 4 * 4, None),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod captures;
+mod classes;
 mod encoders;
 mod fuzz;
 mod golden;
