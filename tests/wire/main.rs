@@ -4,6 +4,7 @@
 
 mod captures;
 mod classes;
+mod differential;
 mod encoders;
 mod fuzz;
 mod golden;
