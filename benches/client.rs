@@ -36,6 +36,8 @@ pub struct Client {
     pub picture: Picture,
     /// Bytes read, TLS not counted.
     pub bytes: u64,
+    /// The server pushes its updates: they need not be asked for.
+    pushed: bool,
 }
 
 /// Trusts the CA in this file.
@@ -102,7 +104,7 @@ impl Client {
         }
         let asked = [encodings, &[number::RAW]].concat();
         let messages = ServerStream::new(PixelFormat::NATIVE, &asked);
-        let mut client = Self { stream, buffer, messages, picture: Picture::new(size), bytes: 0 };
+        let mut client = Self { stream, buffer, messages, picture: Picture::new(size), bytes: 0, pushed: false };
         client.say(&Request::SetPixelFormat(PixelFormat::NATIVE)).await?;
         client.say(&Request::SetEncodings(encodings.to_vec())).await?;
         Ok(client)
@@ -117,12 +119,16 @@ impl Client {
         Ok(self.stream.flush().await?)
     }
 
+    /// Asks for what changes, unless it comes by itself.
     pub async fn ask(&mut self, incremental: bool) -> Result<()> {
+        if self.pushed && incremental {
+            return Ok(());
+        }
         let area = self.picture.size().rect();
         self.say(&Request::FramebufferUpdate { incremental, area }).await
     }
 
-    /// Waits for the end of an update; answers fences on the way.
+    /// Waits for the end of an update; answers fences and takes continuous updates on the way.
     pub async fn update(&mut self) -> Result<()> {
         loop {
             match self.messages.advance(self.buffer.unread(), &mut self.picture)? {
@@ -133,6 +139,11 @@ impl Client {
                         Some(Event::Fence(fence)) if fence.is_request() => {
                             let answer: Fence = fence.answer();
                             self.say(&Request::Fence(answer)).await?;
+                        }
+                        Some(Event::EndOfContinuousUpdates) if !self.pushed => {
+                            self.pushed = true;
+                            let area = self.picture.size().rect();
+                            self.say(&Request::EnableContinuousUpdates { on: true, area }).await?;
                         }
                         _ => {}
                     }
