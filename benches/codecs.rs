@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use lucarne::geometry::{Pixel, Point, Rect, Size};
 use lucarne::id::SessionId;
 use lucarne::mark::{Identity, Mark, stamp, text};
@@ -113,7 +113,8 @@ fn codecs(criterion: &mut Criterion) {
 }
 
 fn marks(criterion: &mut Criterion) {
-    let identity = Identity { who: "Claire Martin".into(), what: "Cabinet de démonstration".into(), session: SessionId::random() };
+    let identity =
+        Identity { who: "Claire Martin".into(), what: "Cabinet de démonstration".into(), session: SessionId::random() };
     let mark = Mark::new(&identity, time::OffsetDateTime::UNIX_EPOCH);
     let mut pixels = group(criterion, "pixels");
     let [(_, picture), ..] = screens();

@@ -37,7 +37,8 @@ pub fn site_messages(data: &[u8]) {
     let mut picture = Picture::new(Size::new(320, 200));
     let mut buffer = Buffer::default();
     buffer.extend(data);
-    for _ in 0..STEPS {
+    for step in 0.. {
+        assert!(step < STEPS, "the work is bounded");
         match stream.advance(buffer.unread(), &mut picture) {
             Ok(Some(advance)) => {
                 assert!(advance.taken <= buffer.unread().len());

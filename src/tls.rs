@@ -114,18 +114,31 @@ impl ForViewers {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the files again. On an error what was there before stays.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        let new = Arc::new(self.papers.config(&self.clock)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
+    /// Reads the files again; nobody meets them before [`ForViewers::meet`].
+    pub fn read_again(&self) -> Result<Renewed, TlsError> {
+        let chain = certificates(&self.papers.certificate)?;
+        let certificate = chain.first().map(fingerprint).unwrap_or_default();
+        let workstations = match &self.papers.workstations {
+            Some(ca) => certificates(ca)?.first().map(fingerprint),
+            None => None,
+        };
+        Ok(Renewed { config: Arc::new(self.papers.config(&self.clock)?), certificate, workstations })
     }
 
-    /// SHA-256 of the certificate as its file has it now.
-    pub fn on_file(&self) -> Result<[u8; 32], TlsError> {
-        let chain = certificates(&self.papers.certificate)?;
-        chain.first().map(fingerprint).ok_or_else(|| TlsError::Empty { path: self.papers.certificate.clone() })
+    /// From now on handshakes meet what was read.
+    pub fn meet(&self, renewed: Renewed) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed.config;
     }
+}
+
+/// Papers that were read again.
+#[derive(Debug)]
+pub struct Renewed {
+    config: Arc<ServerConfig>,
+    /// SHA-256 of the certificate.
+    pub certificate: [u8; 32],
+    /// SHA-256 of the first CA of the workstations.
+    pub workstations: Option<[u8; 32]>,
 }
 
 fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {

@@ -3,7 +3,7 @@
 //! `cargo bench --bench peers` plays four workloads on a real Xtigervnc (1920×1080) and looks at them directly, through
 //! stunnel, through HAProxy, through `x11vnc -reflect -viewonly -ssl`, and through Lucarne with TLS and its watermark.
 //! All as they are shipped. It prints a table and writes `target/bench/peers.json`. Words after `--` choose workloads,
-//! systems and kinds of viewer by name: `cargo bench --bench peers -- office lucarne direct q8`.
+//! systems and kinds of viewer by name: `cargo bench --bench peers -- office lucarne direct q8`; `fanout` is one viewer beside ten.
 //!
 //! Needs Xtigervnc, x11vnc, stunnel4, haproxy and openssl.
 
@@ -15,13 +15,14 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lucarne::clock::Clock;
 use lucarne::rfb::encoding::number;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use client::Client;
 use screen::Screen;
@@ -61,6 +62,7 @@ struct Row {
     work: Work,
     viewer: Viewer,
     system: System,
+    viewers: usize,
     cpu: f64,
     memory: f64,
     seen: usize,
@@ -83,80 +85,125 @@ fn main() -> Result<()> {
     let mut rows: Vec<Row> = Vec::new();
     for work in Work::ALL {
         for viewer in [Viewer::Q8, Viewer::Lossless] {
-            if !chosen(work.name(), &Work::ALL.map(Work::name)) || !chosen(viewer.name(), &["q8", "lossless"]) {
+            if !chosen(work.name(), &["fanout", "office", "scroll", "video", "toggle"])
+                || !chosen(viewer.name(), &["q8", "lossless"])
+            {
                 continue;
             }
             for system in System::ALL.into_iter().filter(|system| chosen(system.name(), &System::ALL.map(System::name))) {
-                let row = runtime.block_on(run(work, viewer, system)).with_context(|| format!("{} {}", work.name(), system.name()))?;
+                let row = runtime
+                    .block_on(run(work, viewer, system, 1))
+                    .with_context(|| format!("{} {}", work.name(), system.name()))?;
                 print(&row, &rows);
                 rows.push(row);
             }
             println!();
         }
     }
+    if chosen("fanout", &["fanout", "office", "scroll", "video", "toggle"]) {
+        fan_out(&runtime, &mut rows)?;
+    }
     save(&rows)
 }
 
-async fn run(work: Work, viewer: Viewer, system: System) -> Result<Row> {
-    let (dir, clock) = (tempfile::TempDir::new()?, Clock::system());
-    systems::certificate(dir.path())?;
-    let screen = Arc::new(Screen::start(&clock)?);
-    let running = Running::start(system, screen.port(), dir.path(), &clock).await?;
-    let mut client = enter(&running, viewer, &clock).await?;
-    running.forget_peak();
+/// Ten viewers of what one viewer costs.
+fn fan_out(runtime: &tokio::runtime::Runtime, rows: &mut Vec<Row>) -> Result<()> {
+    for work in [Work::Office, Work::Scroll] {
+        for viewers in [1, 10] {
+            let row = runtime.block_on(run(work, Viewer::Q8, System::Lucarne, viewers))?;
+            println!(
+                "{} with {viewers:>2} viewers: {:.2} CPU s, the one that saw least saw {}/{} frames",
+                work.name(),
+                row.cpu,
+                row.seen,
+                work.frames()
+            );
+            rows.push(row);
+        }
+    }
+    Ok(())
+}
+
+/// What one viewer saw: each frame when it came, how many updates, how many bytes.
+#[derive(Default)]
+struct Sight {
+    frames: BTreeMap<u16, Instant>,
+    updates: u64,
+    bytes: u64,
+}
+
+/// Looks until it is told that the play is over.
+async fn look(
+    mut client: Client,
+    work: Work,
+    began: watch::Sender<bool>,
+    mut over: watch::Receiver<bool>,
+    clock: Clock,
+) -> Result<Sight> {
+    let (mut sight, mut before) = (Sight::default(), None);
     client.ask(false).await?;
-    let put = Arc::new(Mutex::new(vec![None; usize::from(work.frames()) + 1]));
-    let mut played = tokio::spawn({
-        let (screen, put, clock) = (Arc::clone(&screen), Arc::clone(&put), clock.clone());
-        async move { screen.play(work, &put, &clock).await }
-    });
-    let (mut seen, mut updates) = (BTreeMap::<u16, Instant>::new(), 0);
-    let (mut before, mut bytes) = (None, 0);
-    let mut over: Option<Instant> = None;
     loop {
-        let deadline = over.unwrap_or_else(|| clock.now() + Duration::from_secs(60));
         tokio::select! {
             biased;
-            done = &mut played, if over.is_none() => {
-                done??;
-                over = Some(clock.now() + Duration::from_millis(500));
+            _ = over.changed() => {
+                sight.bytes = client.bytes - before.unwrap_or(client.bytes);
+                return Ok(sight);
             }
             updated = client.update() => {
                 updated?;
                 let frame = work::number(&client.picture);
                 if frame > 0 && frame <= work.frames() {
-                    seen.entry(frame).or_insert_with(|| clock.now());
+                    sight.frames.entry(frame).or_insert_with(|| clock.now());
+                    // The first frame that is seen begins what is counted: before was the screen as it was.
+                    before.get_or_insert(client.bytes);
+                    began.send_replace(true);
                 }
-                // The first frame that is seen begins what is counted: what came before was the screen as it was.
-                if before.is_none() && frame > 0 {
-                    (before, bytes) = (Some(running.cost().0), client.bytes);
-                }
-                updates += u64::from(before.is_some());
+                sight.updates += u64::from(before.is_some());
                 client.ask(true).await?;
             }
-            () = clock.sleep_until(deadline) => break,
         }
     }
+}
+
+async fn run(work: Work, viewer: Viewer, system: System, viewers: usize) -> Result<Row> {
+    let (dir, clock) = (tempfile::TempDir::new()?, Clock::system());
+    systems::certificate(dir.path())?;
+    let screen = Screen::start(&clock)?;
+    let running = Running::start(system, screen.port(), dir.path(), &clock).await?;
+    let (began, over) = (watch::Sender::new(false), watch::Sender::new(false));
+    let mut eyes = Vec::new();
+    for _ in 0..viewers {
+        let client = enter(&running, viewer, &clock).await?;
+        eyes.push(tokio::spawn(look(client, work, began.clone(), over.subscribe(), clock.clone())));
+    }
+    running.forget_peak();
+    let put = Mutex::new(vec![None; usize::from(work.frames()) + 1]);
+    let mut first = began.subscribe();
+    let cost_before = async {
+        let _ = first.wait_for(|began| *began).await;
+        running.cost().0
+    };
+    let (played, before) = tokio::join!(screen.play(work, &put, &clock), cost_before);
+    played?;
+    clock.sleep(Duration::from_millis(500)).await;
     let (cpu, memory) = running.cost();
-    let put = put.lock().map_err(|_| anyhow::anyhow!("lock"))?;
-    let mut delays: Vec<f64> = seen
-        .iter()
-        .filter_map(|(frame, at)| Some((*at - put.get(usize::from(*frame)).copied().flatten()?).as_secs_f64() * 1000.0))
-        .collect();
+    over.send_replace(true);
+    let put = put.into_inner().map_err(|_| anyhow::anyhow!("lock"))?;
+    let (mut delays, mut seen, mut updates, mut bytes) = (Vec::new(), usize::MAX, 0, 0);
+    for eye in eyes {
+        let sight = eye.await??;
+        delays.extend(
+            sight
+                .frames
+                .iter()
+                .filter_map(|(frame, at)| Some((*at - put.get(usize::from(*frame)).copied().flatten()?).as_secs_f64() * 1000.0)),
+        );
+        (seen, updates, bytes) = (seen.min(sight.frames.len()), updates + sight.updates, bytes + sight.bytes);
+    }
     delays.sort_by(f64::total_cmp);
     let part = |percent: usize| delays.get(delays.len() * percent / 100).copied().unwrap_or(f64::NAN);
-    Ok(Row {
-        work,
-        viewer,
-        system,
-        cpu: cpu - before.unwrap_or_default(),
-        memory,
-        seen: seen.len(),
-        updates,
-        megabytes: (client.bytes - bytes) as f64 / 1e6,
-        p50: part(50),
-        p95: part(95),
-    })
+    let (p50, p95) = (part(50), part(95));
+    Ok(Row { work, viewer, system, viewers, cpu: cpu - before, memory, seen, updates, megabytes: bytes as f64 / 1e6, p50, p95 })
 }
 
 /// Comes in as soon as the system lets anybody in: some fall over a connection that only looks whether they are up.
@@ -164,7 +211,7 @@ async fn enter(running: &Running, viewer: Viewer, clock: &Clock) -> Result<Clien
     let deadline = clock.now() + Duration::from_secs(20);
     loop {
         clock.sleep(Duration::from_millis(500)).await;
-        match Client::enter(running.address, [127, 0, 0, 1], running.way(), &viewer.encodings()).await {
+        match Client::enter(running.address, [127, 0, 0, 1], &running.way().await?, &viewer.encodings()).await {
             Ok(client) => return Ok(client),
             Err(error) if clock.now() >= deadline => return Err(error),
             Err(_) => {}
@@ -174,7 +221,7 @@ async fn enter(running: &Running, viewer: Viewer, clock: &Clock) -> Result<Clien
 
 /// The row of another system in the same workload.
 fn beside<'a>(row: &Row, rows: &'a [Row], system: System) -> Option<&'a Row> {
-    rows.iter().find(|other| other.work == row.work && other.viewer == row.viewer && other.system == system)
+    rows.iter().find(|other| other.work == row.work && other.viewer == row.viewer && other.system == system && other.viewers == 1)
 }
 
 fn per_frame(row: &Row) -> f64 {
@@ -185,7 +232,19 @@ fn print(row: &Row, rows: &[Row]) {
     if rows.is_empty() {
         println!(
             "{:<8} {:<9} {:<12} {:>6} {:>9} {:>8} {:>8} {:>7} {:>7} {:>8} {:>8} {:>8} {:>9}",
-            "work", "viewer", "system", "CPU s", "frames", "updates", "MB", "p50 ms", "p95 ms", "+p50", "+p95", "MiB", "CPU ratio"
+            "work",
+            "viewer",
+            "system",
+            "CPU s",
+            "frames",
+            "updates",
+            "MB",
+            "p50 ms",
+            "p95 ms",
+            "+p50",
+            "+p95",
+            "MiB",
+            "CPU ratio"
         );
     }
     let direct = beside(row, rows, System::Direct);
@@ -218,7 +277,7 @@ fn save(rows: &[Row]) -> Result<()> {
         let direct = beside(row, rows, System::Direct);
         let reflect = beside(row, rows, System::Reflect);
         json!({
-            "workload": row.work.name(), "viewer": row.viewer.name(), "encodings": row.viewer.encodings(), "system": row.system.name(),
+            "workload": row.work.name(), "viewer": row.viewer.name(), "encodings": row.viewer.encodings(), "system": row.system.name(), "viewers": row.viewers,
             "cpu_seconds": row.cpu, "frames_seen": row.seen, "frames_made": row.work.frames(), "updates": row.updates,
             "megabytes": row.megabytes, "p50_ms": row.p50, "p95_ms": row.p95, "memory_mib": row.memory,
             "added_p50_ms": direct.map(|direct| row.p50 - direct.p50), "added_p95_ms": direct.map(|direct| row.p95 - direct.p95),

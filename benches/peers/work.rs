@@ -65,7 +65,8 @@ pub struct Stage {
 
 const INK: Pixel = Pixel::rgb(0x22, 0x2b, 0x35);
 const PALE: Pixel = Pixel::rgb(0xdd, 0xea, 0xf7);
-const WORDS: [&str; 8] = ["Consultation", "tension artérielle", "fictif", "ordonnance", "12/8", "à revoir", "dossier n° 10042", "spécimen"];
+const WORDS: [&str; 8] =
+    ["Consultation", "tension artérielle", "fictif", "ordonnance", "12/8", "à revoir", "dossier n° 10042", "spécimen"];
 
 fn write(picture: &mut Picture, line: &str, px: f32, x: u16, y: u16) {
     text::write(picture, line, px, Point { x, y }, INK);
@@ -86,7 +87,8 @@ fn photograph(picture: &mut Picture, place: Rect) {
         for (x, pixel) in picture.row_mut(place.x, place.y + y, place.width).iter_mut().enumerate() {
             grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let (fx, fy, noise) = (x as f32, f32::from(y), (grain >> 29) as f32);
-            let wave = |a: f32, b: f32, c: f32| (128.0 + 60.0 * (fx / a + fy / b).sin() + 55.0 * (fx / c - fy / a).cos() + noise) as u8;
+            let wave =
+                |a: f32, b: f32, c: f32| (128.0 + 60.0 * (fx / a + fy / b).sin() + 55.0 * (fx / c - fy / a).cos() + noise) as u8;
             *pixel = Pixel::rgb(wave(97.0, 61.0, 41.0), wave(71.0, 89.0, 53.0), wave(113.0, 47.0, 67.0));
         }
     }

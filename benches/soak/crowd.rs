@@ -63,7 +63,8 @@ impl Town {
 
     /// Comes, looks for some seconds, misbehaves in one way or another, and goes; again and again.
     pub async fn visitor(self: Arc<Self>, n: usize) {
-        let lists = [vec![number::TIGHT, number::QUALITY.start() + 6], vec![number::ZRLE], vec![number::HEXTILE], vec![number::RAW]];
+        let lists =
+            [vec![number::TIGHT, number::QUALITY.start() + 6], vec![number::ZRLE], vec![number::HEXTILE], vec![number::RAW]];
         for round in 0usize.. {
             let site = ["steady", "resizes", "breaks"][(n + round) % 3];
             let encodings = [&lists[(n + round) % 4][..], &[number::DESKTOP_SIZE, number::LAST_RECT]].concat();

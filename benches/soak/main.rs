@@ -67,7 +67,9 @@ fn settings(sites: &[(&str, std::net::SocketAddr)], viewers: u16, monitor: u16) 
         "[node]\nname = \"soak\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:{viewers}\"\ncertificate = \"viewers.pem\"\nkey = \"viewers.key\"\nconnections_per_minute = 600\n[monitor]\nlisten = \"127.0.0.1:{monitor}\"\n"
     );
     for (name, address) in sites {
-        text += &format!("[[site]]\nname = {name:?}\nlabel = {name:?}\nkind = \"demo\"\naddress = \"{address}\"\nsecurity = \"none\"\n");
+        text += &format!(
+            "[[site]]\nname = {name:?}\nlabel = {name:?}\nkind = \"demo\"\naddress = \"{address}\"\nsecurity = \"none\"\n"
+        );
     }
     text
 }
@@ -184,7 +186,10 @@ async fn tasks(monitor: u16) -> Result<f64> {
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
-    let values = text.lines().filter(|line| line.starts_with("lucarne_tasks{")).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    let values = text
+        .lines()
+        .filter(|line| line.starts_with("lucarne_tasks{"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     Ok(values.sum())
 }
 

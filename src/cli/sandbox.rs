@@ -19,7 +19,9 @@ use crate::tls::Trust;
 /// what they have.
 const LANDLOCK: ABI = ABI::V6;
 /// What resolving a host's name reads, and the language's own look at the machine.
-const SYSTEM: [&str; 8] = ["/etc", "/lib", "/lib64", "/usr/lib", "/run/systemd/resolve", "/run/nscd", "/proc", "/sys/fs/cgroup"];
+const SYSTEM: [&str; 6] = ["/etc", "/lib", "/lib64", "/usr/lib", "/proc", "/sys/fs/cgroup"];
+/// Files among them that are often links to elsewhere.
+const NAMES: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"];
 /// Names are asked for by TCP where an answer is long.
 const DNS: u16 = 53;
 
@@ -55,7 +57,7 @@ pub(super) fn confine(config: &Config) -> Result<()> {
         .scope(Scope::from_all(LANDLOCK))?
         .create()?
         .add_rules(path_beneath_rules(readable(config), read))?
-        .add_rules(path_beneath_rules([&config.data], all))?
+        .add_rules(path_beneath_rules(own(config)?, all))?
         .add_rules(bind.chain(reach).collect::<Vec<Result<NetPort, landlock::RulesetError>>>())?
         .restrict_self()
         .context("the process could not be confined by Landlock")?;
@@ -69,7 +71,18 @@ pub(super) fn confine(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The system's own and the folders of certificates: whole folders, since files are renewed by replacing them.
+/// The data folder and the trace's, which may be a link to another disk. Without them nothing could run.
+fn own(config: &Config) -> Result<Vec<PathBuf>> {
+    let trace = config.data.join("trace");
+    std::fs::create_dir_all(&trace).with_context(|| format!("{} cannot be made", trace.display()))?;
+    [&config.data, &trace]
+        .map(|path| path.canonicalize().with_context(|| format!("{} cannot be found", path.display())))
+        .into_iter()
+        .collect()
+}
+
+/// The system's own and the folders of certificates, and where links lead from there: whole folders, since files are
+/// renewed by replacing them.
 fn readable(config: &Config) -> Vec<PathBuf> {
     let viewers = &config.viewers;
     let papers = [Some(&viewers.certificate), Some(&viewers.key), viewers.workstations.as_ref()];
@@ -77,8 +90,9 @@ fn readable(config: &Config) -> Vec<PathBuf> {
         Some(Trust::Ca(path)) => Some(path),
         Some(Trust::Pinned(_)) | None => None,
     });
-    let folders = papers.into_iter().flatten().chain(trust).map(|path| folder_of(path));
-    SYSTEM.iter().map(PathBuf::from).chain(folders).filter(|path| path.exists()).collect()
+    let files = papers.into_iter().flatten().chain(trust).cloned().chain(NAMES.iter().map(PathBuf::from));
+    let folders = files.flat_map(|file| [Some(folder_of(&file)), file.canonicalize().ok().map(|real| folder_of(&real))]);
+    SYSTEM.iter().map(PathBuf::from).chain(folders.flatten()).filter(|path| path.exists()).collect()
 }
 
 fn folder_of(path: &Path) -> PathBuf {

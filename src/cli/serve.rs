@@ -25,11 +25,12 @@ pub(super) fn lock(config: &Config) -> Result<File> {
 }
 
 pub(super) async fn run(config: &Config, clock: &Clock) -> Result<ExitCode> {
+    // From the first moment: unheard, it would end the process.
+    let mut hangup = signal(SignalKind::hangup())?;
     let node = Node::start(config, clock.clone()).await?;
     let socket = control::open(&config.data)?;
     let orders = tokio::spawn(control::serve(socket, Arc::clone(node.shared()), clock.clone()));
     tracing::info!(viewers = %node.addresses.viewers, sites = config.sites.len(), "the node runs");
-    let mut hangup = signal(SignalKind::hangup())?;
     let mut stopped = std::pin::pin!(stopped());
     loop {
         tokio::select! {

@@ -96,6 +96,10 @@ struct Short {
 }
 
 impl ShortTickets {
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(super) fn add(&self, ticket: &Ticket) {
         let Some(short) = &ticket.short else { return };
         let mut alive = self.0.lock().unwrap_or_else(PoisonError::into_inner);

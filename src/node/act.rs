@@ -191,15 +191,18 @@ impl Shared {
         Ok(())
     }
 
-    /// New handshakes meet the new certificate; sessions that run go on.
+    /// All or nothing: every door's papers are read, the change is recorded, and only then do new handshakes meet them.
     async fn reload(&self) -> anyhow::Result<Outcome> {
-        for door in &self.doors {
-            door.reload()?;
+        let renewed = self.doors.iter().map(|door| door.read_again()).collect::<Result<Vec<_>, _>>()?;
+        let mut shown = String::new();
+        let mut event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
+        for papers in &renewed {
+            shown = hex(&papers.certificate);
+            event = event.sealed("certificate", shown.as_str());
+            event = papers.workstations.iter().fold(event, |event, ca| event.sealed("workstations", hex(ca)));
         }
-        let [door, _] = &self.doors;
-        let shown = hex(&door.on_file()?);
-        let event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
-        self.log.append(event.sealed("certificate", shown.as_str())).await?;
+        self.log.append(event).await?;
+        self.doors.iter().zip(renewed).for_each(|(door, papers)| door.meet(papers));
         Ok(done(format!("viewers now meet the certificate {shown}")))
     }
 

@@ -12,7 +12,7 @@ use crate::id::{ConnectionId, SessionId, hex};
 use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
 use crate::trace::{Event, Quota};
-use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts, Turned};
+use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts, Turned, whose};
 
 impl Gate for Shared {
     fn is_known(&self, address: IpAddr) -> bool {
@@ -24,7 +24,7 @@ impl Gate for Shared {
             self.limited(peer, "no_trace");
             return None;
         }
-        if !self.quota().take(peer.address.ip(), peer.known, self.clock.now()) {
+        if !self.quota().take(whose(peer.address.ip()), peer.known, self.clock.now()) {
             self.limited(peer, "stranger_quota");
             return None;
         }
@@ -71,7 +71,7 @@ impl Gate for Shared {
                 Refusal::NoTrace
             }
         })?;
-        self.quota().give_back(peer.address.ip(), peer.known);
+        self.quota().give_back(whose(peer.address.ip()), peer.known);
         self.remember(peer.address.ip()).await;
         let seat = self.seat(connection, peer, admission).await;
         if let Err((refusal, session)) = &seat {

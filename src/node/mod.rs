@@ -152,7 +152,11 @@ impl Node {
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).keep_house());
-        tasks.spawn(count_tasks([("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())], metrics, clock));
+        tasks.spawn(count_tasks(
+            [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],
+            metrics,
+            clock,
+        ));
         Ok(Self { shared, _pools: pools, tasks, addresses })
     }
 
@@ -172,6 +176,11 @@ impl Node {
             self.shared.clock.sleep(Duration::from_millis(10)).await;
         }
         self.tasks.shutdown().await;
+        if self.shared.owing.load(Ordering::SeqCst)
+            && let Err(error) = self.shared.log.write_kept().await
+        {
+            tracing::error!(%error, "what could not be written is lost with this process");
+        }
         let folded = self.shared.fold.lock().unwrap_or_else(PoisonError::into_inner).drain();
         for event in folded.into_iter().chain([Event::new("process.stop").outcome("ok")]) {
             if let Err(error) = self.shared.log.append(event).await {
@@ -320,15 +329,24 @@ impl Shared {
         loop {
             self.clock.sleep(TURN).await;
             if let Some(milliseconds) = watch.step() {
-                tracing::warn!(milliseconds, "the wall clock was set");
-                self.log.note(Event::new("clock.step").outcome("ok").public("offset_ms", milliseconds)).await;
+                self.clock_was_set(milliseconds).await;
             }
+            let failures = self.log.health().borrow().failures;
             if self.owing.load(Ordering::SeqCst) && self.catch_up().await.is_ok() {
-                self.owing.store(false, Ordering::SeqCst);
+                // A failure that came meanwhile owes another gap.
+                self.owing.store(self.log.health().borrow().failures != failures, Ordering::SeqCst);
                 tracing::info!("the trace can be written again");
             }
             self.write_folded().await;
         }
+    }
+
+    /// Tickets that a clock set back would let live longer are void.
+    async fn clock_was_set(&self, milliseconds: i64) {
+        tracing::warn!(milliseconds, "the wall clock was set");
+        let voided = if milliseconds < 0 { self.desk.void_tickets().await.unwrap_or_default() } else { 0 };
+        let event = Event::new("clock.step").outcome("ok").public("offset_ms", milliseconds);
+        self.log.note(event.count("tickets_voided", voided)).await;
     }
 
     /// Ends every session and closes every source, now; what stands in the store is put right when it can be traced.
@@ -345,7 +363,6 @@ impl Shared {
 
     /// Records that nothing could be recorded, and what happened meanwhile; an error means: later.
     async fn catch_up(&self) -> Result<(), DeskError> {
-        self.log.append(self.log.gap()).await?;
         self.log.write_kept().await?;
         self.desk.empty_outbox().await?;
         for (name, site) in &self.sites {

@@ -160,6 +160,11 @@ impl ScreenWriter {
         self.shared.version.send_replace(version);
     }
 
+    /// The site's screen has another size and no picture yet: nothing is shown until it has.
+    pub fn await_picture(&mut self) {
+        self.blank(Face::Awaited(Awaited::FirstPicture), self.canvas.size());
+    }
+
     /// The site answered: the picture is its picture, changed or not.
     pub fn prove(&mut self, now: Instant) {
         let mut published = self.shared.write();

@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
-use super::session::{Pace, Session, SessionError};
+use super::session::{Pace, Session};
 use super::wire::{LinkError, Step, TlsFacts, Wire};
 use crate::clock::{Clock, Elapsed};
 use crate::id::random;
@@ -241,7 +241,7 @@ impl Link {
                 read = wire.read(buffer), if rest.is_none() => match read {
                     Ok(0) if session.is_between_messages() && buffer.is_empty() => return Ok(Over::Closed),
                     Ok(0) => return Err(LinkError::Cut),
-                    Ok(bytes) => session.heard(bytes),
+                    Ok(bytes) => session.heard(bytes, self.clock.now()),
                     Err(error) => return Err(error.into()),
                 },
                 () = self.clock.sleep_until(deadline) => {}
@@ -331,10 +331,4 @@ async fn drive(
 pub async fn probe(target: &Target, clock: &Clock) -> Result<Opened, LinkError> {
     let (_, _, opened) = enter(target, clock).await?;
     Ok(opened)
-}
-
-impl From<Elapsed> for LinkError {
-    fn from(_: Elapsed) -> Self {
-        Self::Session(SessionError::Stalled)
-    }
 }

@@ -108,7 +108,9 @@ pub struct Session {
     last_frame: Option<Instant>,
     /// When the picture was last proved to be the site's.
     proved: Instant,
-    /// Viewers were told that it has not been since.
+    /// When anything was last heard.
+    heard: Instant,
+    /// Viewers were told that it has not been proved since.
     doubted: bool,
     probed: Option<Instant>,
     /// Where and when progress inside a message was last measured.
@@ -137,6 +139,7 @@ impl Session {
             ask_at: None,
             last_frame: None,
             proved: now,
+            heard: now,
             doubted: false,
             probed: None,
             progress: (now, 0),
@@ -162,7 +165,8 @@ impl Session {
     }
 
     /// Bytes arrived.
-    pub fn heard(&mut self, bytes: usize) {
+    pub fn heard(&mut self, bytes: usize, now: Instant) {
+        self.heard = now;
         self.received += bytes as u64;
         self.metrics.source_bytes.inc_by(bytes as u64);
     }
@@ -264,6 +268,8 @@ impl Session {
         if !self.damage.is_empty() {
             screen.publish(&self.damage, now);
             self.opened = true;
+        } else if resized {
+            screen.await_picture();
         } else {
             screen.prove(now);
         }
@@ -295,7 +301,9 @@ impl Session {
             }
             self.progress = (now, self.received);
         }
-        if !self.doubted && now.saturating_duration_since(self.proved) >= DOUBT {
+        // A large update on a slow line is no silence.
+        let silent = self.is_between_messages() || now.saturating_duration_since(self.heard) >= DOUBT;
+        if !self.doubted && silent && now.saturating_duration_since(self.proved) >= DOUBT {
             self.doubted = true;
             screen.doubt(self.proved);
         }
@@ -323,7 +331,8 @@ impl Session {
             deadline = self.progress.0 + STALL;
         }
         if !self.doubted {
-            deadline = deadline.min(self.proved + DOUBT);
+            let doubt = if self.is_between_messages() { self.proved } else { self.proved.max(self.heard) } + DOUBT;
+            deadline = deadline.min(doubt);
         }
         // Never in the past: what is due was done by the tick before, but for what waits on other things.
         let deadline = deadline.max(now + Duration::from_millis(1));

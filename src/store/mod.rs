@@ -60,7 +60,9 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(Duration::from_secs(5))
+            // No file elsewhere than beside the database, whatever is sorted.
+            .pragma("temp_store", "MEMORY");
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(5))
@@ -108,6 +110,12 @@ impl Store {
         let rows = rows.bind(site.as_str()).fetch_all(&self.pool).await?;
         let side = |n: i64| u16::try_from(n).map_err(|_| StoreError::Row("size"));
         rows.iter().map(|row| Ok(Size::new(side(row.get(0))?, side(row.get(1))?))).collect()
+    }
+
+    /// Uses up every ticket; gives how many there were.
+    pub async fn void_tickets(&self) -> Result<u64, StoreError> {
+        let done = sqlx::query("UPDATE tickets SET used = 1 WHERE used = 0").execute(&self.pool).await?;
+        Ok(done.rows_affected())
     }
 
     /// Somebody was let in from this address.

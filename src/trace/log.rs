@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::reserve::Reserve;
 use super::sealed::{canonical, seal};
 use super::{Event, Recorded, TraceError};
-use crate::clock::Clock;
+use crate::clock::{Clock, Elapsed};
 
 /// How long an entry may take to be durable.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
@@ -56,10 +56,13 @@ impl Health {
     }
 }
 
-/// What has happened and could not be written yet.
+/// Where the writer answers.
+type Answer = oneshot::Receiver<Result<Recorded, TraceError>>;
+
+/// What has happened and could not be written in time; with the place where the writer may still say that it was.
 #[derive(Debug, Default)]
 struct Kept {
-    events: VecDeque<Event>,
+    events: VecDeque<(Event, Option<Answer>)>,
     /// Events for which there was no room.
     lost: u64,
 }
@@ -102,14 +105,23 @@ impl Log {
 
     /// Makes an event an entry, and answers once it is durable.
     pub async fn append(&self, event: Event) -> Result<Recorded, TraceError> {
-        let (answer, answered) = oneshot::channel();
+        self.submit(event).await.map_err(|(error, _)| error)
+    }
+
+    /// The same; with an error comes the place where the writer may still answer, if the event reached it.
+    async fn submit(&self, event: Event) -> Result<Recorded, (TraceError, Option<Answer>)> {
+        let (answer, mut answered) = oneshot::channel();
         let deadline = self.clock.now() + DEADLINE;
-        let work = async {
-            self.jobs.send(Job { event, answer }).await.map_err(|_| TraceError::Closed)?;
-            answered.await.map_err(|_| TraceError::Closed)?
+        let sent = self.clock.within(deadline, self.jobs.send(Job { event, answer })).await;
+        let written = match sent {
+            Err(Elapsed) => Err((TraceError::Slow, None)),
+            Ok(Err(_)) => Err((TraceError::Closed, None)),
+            Ok(Ok(())) => match self.clock.within(deadline, &mut answered).await {
+                Ok(answer) => answer.unwrap_or(Err(TraceError::Closed)).map_err(|error| (error, None)),
+                Err(Elapsed) => Err((TraceError::Slow, Some(answered))),
+            },
         };
-        let written = self.clock.within(deadline, work).await.unwrap_or(Err(TraceError::Slow));
-        if let Err(error @ (TraceError::Slow | TraceError::Closed)) = &written {
+        if let Err((error @ (TraceError::Slow | TraceError::Closed), _)) = &written {
             self.health.send_modify(|health| health.fail(error.to_string(), &self.clock));
         }
         written
@@ -119,36 +131,50 @@ impl Log {
     /// [`Log::write_kept`], and shows in the log's health.
     pub async fn note(&self, event: Event) {
         let happened = self.clock.wall().format(TIME).unwrap_or_default();
-        if let Err(error) = self.append(event.clone()).await {
+        if let Err((error, answer)) = self.submit(event.clone()).await {
             tracing::error!(%error, "an entry waits to be written");
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept();
             if kept.events.len() < KEPT {
-                kept.events.push_back(event.public("happened", happened));
+                kept.events.push_back((event.public("happened", happened), answer));
             } else {
                 kept.lost += 1;
             }
         }
     }
 
-    /// The entry that says that entries could not be written: since when, how many wait, and how many had no room.
-    pub fn gap(&self) -> Event {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = Event::new("log.gap").outcome("failed");
-        let event = event.count("kept", kept.events.len() as u64).count("lost", kept.lost);
-        let health = self.health.borrow();
-        health.since.iter().fold(event, |event, since| event.public("since", since.as_str()))
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what was kept; an error means that the rest is still kept.
+    /// Writes that entries could not be written: since when, how many wait, how many had no room. Then those that wait.
     pub async fn write_kept(&self) -> Result<(), TraceError> {
-        let first = || self.kept.lock().unwrap_or_else(PoisonError::into_inner).events.front().cloned();
-        while let Some(event) = first() {
-            self.append(event).await?;
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).events.pop_front();
+        let (since, failures) = {
+            let health = self.health.borrow();
+            (health.since.clone(), health.failures)
+        };
+        let (waiting, lost) = {
+            let kept = self.kept();
+            (kept.events.len() as u64, kept.lost)
+        };
+        let gap = Event::new("log.gap").outcome("failed").count("kept", waiting).count("lost", lost);
+        self.append(since.iter().fold(gap, |gap, since| gap.public("since", since.as_str()))).await?;
+        self.kept().lost -= lost;
+        self.health.send_modify(|health| {
+            if health.failures == failures {
+                health.since = None;
+            }
+        });
+        loop {
+            let Some((event, answer)) = self.kept().events.pop_front() else { return Ok(()) };
+            // The writer may have been slow and not unable: then it stands in the log already.
+            if answer.is_some_and(|mut answer| matches!(answer.try_recv(), Ok(Ok(_)))) {
+                continue;
+            }
+            if let Err(error) = self.append(event.clone()).await {
+                self.kept().events.push_front((event, None));
+                return Err(error);
+            }
         }
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
-        self.health.send_modify(|health| health.since = None);
-        Ok(())
     }
 
     /// Tells at once when entries can no longer be made durable, and when they can again.
@@ -168,6 +194,8 @@ struct Lines {
     /// Bytes known to be durable.
     length: u64,
     count: u64,
+    /// Something past them could not be cut off.
+    torn: bool,
 }
 
 impl Lines {
@@ -192,10 +220,14 @@ impl Lines {
         }
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, length, count })
+        Ok(Self { file, length, count, torn: false })
     }
 
     fn write(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.length)?;
+            self.torn = false;
+        }
         self.file.write_all(lines)?;
         self.file.sync_data()
     }
@@ -207,6 +239,7 @@ impl Lines {
     /// Back to what is known to be whole.
     fn undo(&mut self) {
         if let Err(error) = self.file.set_len(self.length) {
+            self.torn = true;
             tracing::error!(%error, "the trace could not be cut back to its last whole entry");
         }
     }

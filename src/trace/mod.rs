@@ -17,7 +17,7 @@ pub use event::Event;
 pub use fold::Fold;
 pub use log::{Health, Log};
 pub use quota::Quota;
-pub use read::{Entry, tail};
+pub use read::{Entry, acts_among, tail};
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use super::fold::prefix;
 /// login's failure or its end.
 const CONNECTION: (u32, u32) = (4, 4 << 10);
 /// Entries and bytes that strangers may cause in an hour.
-const HOUR: (u32, u32) = (16_000, 16 << 20);
+const HOUR: (u32, u32) = (16_000, 10 << 20);
 /// Connections of strangers in an hour.
 const CONNECTIONS: u32 =
     if HOUR.0 / CONNECTION.0 < HOUR.1 / CONNECTION.1 { HOUR.0 / CONNECTION.0 } else { HOUR.1 / CONNECTION.1 };

@@ -139,7 +139,7 @@ impl Known {
 }
 
 /// Whom a limit counts as one: an IPv4 address, or the /64 that an IPv6 host has to itself.
-fn whose(address: IpAddr) -> IpAddr {
+pub fn whose(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
         v4 => v4,

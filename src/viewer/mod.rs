@@ -31,7 +31,7 @@ use crate::shutdown::{Shutdown, Switch};
 use crate::trace::Recorded;
 
 pub use entrance::Turned;
-pub use limits::{Known, Limits};
+pub use limits::{Known, Limits, whose};
 pub use listener::{Entrance, Listener};
 
 /// Why a session ended. The codes stand in the trace.

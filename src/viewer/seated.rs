@@ -70,8 +70,11 @@ impl<G: Gate> Listener<G> {
                     }
                 }
                 done = &mut session => {
-                    // The session is done, but the system may still hold some of its picture.
-                    settled(&gauges, gauges.begun(), &cut, self.clock.now() + GRACE, &self.clock).await;
+                    // The session is done, but the system may still hold some of its picture: it has as long as after
+                    // a stop. Whoever has left of itself holds nothing up.
+                    if !done.as_ref().is_ok_and(|tally| tally.ending == Ending::Left) {
+                        self.clock.sleep(GRACE).await;
+                    }
                     cut.cut();
                     break done;
                 }

@@ -1,6 +1,8 @@
 //! What a site says besides its pixels goes nowhere: unique words in each place that can hold some, looked for wherever
 //! a viewer, a log, a counter or the trace could show them.
 
+use std::sync::{Arc, Mutex};
+
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number::{HEXTILE, RAW, TIGHT, ZLIB, ZRLE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +16,21 @@ use lucarne::rfb::handshake::server::server_init;
 
 fn holds(bytes: &[u8], word: &str) -> bool {
     bytes.windows(word.len()).any(|window| window == word.as_bytes())
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Words(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Words {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Messages with a canary in each place that has room for one.
@@ -52,10 +69,15 @@ const WORDS: [&str; 9] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_no_word_of_a_site_reaches_a_viewer_a_counter_or_the_public_trace() {
+    let words = Words::default();
+    let written = words.clone();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || written.clone()).init();
     let villain = Villain::start(lucarne::clock::Clock::system()).await;
     let house = House::open(&demo_site("a", villain.address)).await;
     let init = server_init(Size::new(64, 48), &PixelFormat::NATIVE, "CANARY-DESKTOP");
-    villain.will([lets_in(), vec![Do::Say(init), Do::Say(update(0, 0, 64, 48, RAW, &[b'#'; 64 * 48 * 4])), Do::Say(talk())]].concat());
+    villain.will(
+        [lets_in(), vec![Do::Say(init), Do::Say(update(0, 0, 64, 48, RAW, &[b'#'; 64 * 48 * 4])), Do::Say(talk())]].concat(),
+    );
     house.show("a").await;
     let mut captured = Vec::new();
     for encoding in [RAW, HEXTILE, ZLIB, ZRLE, TIGHT] {
@@ -65,10 +87,15 @@ async fn r12_no_word_of_a_site_reaches_a_viewer_a_counter_or_the_public_trace() 
         // The fence and the end of updates come first, then an update of known length or to LastRect.
         eye.send(&[3, 0, 0, 0, 0, 0, 0, 64, 0, 48]).await;
         house.clock.sleep(std::time::Duration::from_millis(200)).await;
+        captured.extend_from_slice(&eye.hello);
         captured.extend(eye.take_all().await);
     }
     house.stop("a").await;
-    house.entry(|entry| entry.kind() == "source.closed").await;
+    let closed = house.entry(|entry| entry.kind() == "source.closed").await;
+    assert_eq!(closed.text("cause"), "stopped", "all that talk was listened to");
+    for kind in ["bell", "server_cut_text", "desktop_name", "colour_map", "other"] {
+        assert!(closed.count(&format!("dropped_{kind}")).is_some(), "{kind}: {closed:?}");
+    }
     // A reason for refusing, on another day.
     let reason = [&[0][..], &13u32.to_be_bytes(), b"CANARY-REASON"].concat();
     villain.will(vec![Do::Say(b"RFB 003.008\n".to_vec()), Do::Hear(12), Do::Say(reason.clone())]);
@@ -86,10 +113,15 @@ async fn r12_no_word_of_a_site_reaches_a_viewer_a_counter_or_the_public_trace() 
         assert!(!holds(&captured, word), "a viewer was sent {word}");
         assert!(!holds(&metrics, word), "{word} in the metrics");
         assert!(!holds(&public, word), "{word} in the public trace");
+        assert!(!holds(&words.0.lock().unwrap(), word), "{word} in the logs, at their loudest");
     }
     assert!(captured.len() > 5_000, "{} bytes were looked through", captured.len());
-    // The search finds what is there: our own label.
-    assert!(holds(&captured, "Cabinet a") || house.entries().iter().any(|entry| format!("{:?}", entry.sealed).contains("Claire")));
+    // The search finds what is there.
+    assert!(
+        holds(&captured, "Cabinet a")
+            && holds(&public, "source.refused")
+            && holds(&words.0.lock().unwrap(), "a site's link failed")
+    );
     house.close().await;
 }
 
@@ -104,7 +136,9 @@ async fn class_stale_memory_the_fourth_byte_of_every_pixel_is_zero() {
     house.until(|| house.entries().iter().any(|e| e.kind() == "source.opened").then_some(())).await;
     house.clock.sleep(std::time::Duration::from_millis(100)).await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &[RAW, -223]).await.unwrap();
-    assert!(eye.watch_until(|picture| picture.size() == Size::new(64, 48) && picture.pixels().iter().any(|p| p.r() == 0xa5)).await);
+    assert!(
+        eye.watch_until(|picture| picture.size() == Size::new(64, 48) && picture.pixels().iter().any(|p| p.r() == 0xa5)).await
+    );
     eye.ask(false).await;
     assert_eq!(eye.bytes(4).await, [0, 0, 0, 1], "the padding of the update");
     assert_eq!(eye.bytes(12).await, [0, 0, 0, 0, 0, 64, 0, 48, 0, 0, 0, 0]);

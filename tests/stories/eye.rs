@@ -31,6 +31,8 @@ pub struct Eye {
     pub received: usize,
     /// Everything but pixels that the node said.
     pub told: Vec<Event>,
+    /// ServerInit and what else came with it.
+    pub hello: Vec<u8>,
 }
 
 /// Where a node's viewers come in, and whom they trust.
@@ -135,7 +137,7 @@ impl Eye {
     pub async fn through(door: &Door, user: &str, ticket: &str, format: PixelFormat, encodings: &[i32]) -> Result<Self, String> {
         let login = Login::User { name: user.to_owned(), password: ticket.to_owned().into() };
         let (mut stream, mut handshake) = door.open(login).await?;
-        let mut buffer = Buffer::default();
+        let (mut buffer, mut hello) = (Buffer::default(), Vec::new());
         let size = loop {
             match handshake.advance(buffer.unread()).map_err(|e| e.to_string())? {
                 None => {
@@ -145,6 +147,7 @@ impl Eye {
                     }
                 }
                 Some((taken, asked)) => {
+                    hello.extend_from_slice(&buffer.unread()[..taken]);
                     buffer.consume(taken);
                     match asked {
                         Some(Asked::Send(bytes)) if door.exclusive && bytes.as_bytes() == [1] => {
@@ -168,6 +171,7 @@ impl Eye {
             clock: door.clock.clone(),
             received: 0,
             told: Vec::new(),
+            hello,
         };
         eye.say(&Request::SetPixelFormat(format)).await;
         eye.say(&Request::SetEncodings(encodings.to_vec())).await;
@@ -252,9 +256,7 @@ impl Eye {
         let mut all = self.buffer.unread().to_vec();
         let clock = self.clock.clone();
         let mut piece = vec![0; 65_536];
-        while let Ok(Ok(n @ 1..)) =
-            clock.within(clock.now() + Duration::from_millis(100), self.stream.read(&mut piece)).await
-        {
+        while let Ok(Ok(n @ 1..)) = clock.within(clock.now() + Duration::from_millis(100), self.stream.read(&mut piece)).await {
             all.extend_from_slice(&piece[..n]);
         }
         all

@@ -114,7 +114,12 @@ fn handshakes() -> Vec<Row> {
         row("2", "bare", greets_with(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "up.not_rfb"),
         row("2", "bare", greets_with(b"RFB 002.000\n"), "up.bad_version"),
         row("2", "bare", greets_with(&vec![b'A'; 1 << 20]), "up.not_rfb"),
-        row("3", "bare", [greets_with(b"RFB 003.008\n"), vec![Do::Hear(12), Do::Say(vec![0, 255, 255, 255, 255])]].concat(), "up.reason_too_long"),
+        row(
+            "3",
+            "bare",
+            [greets_with(b"RFB 003.008\n"), vec![Do::Hear(12), Do::Say(vec![0, 255, 255, 255, 255])]].concat(),
+            "up.reason_too_long",
+        ),
         row("4", "bare", offers(&[17, 30, 5]), "up.no_common_security"),
         row("5", "password", offers(&[1]), "up.downgrade"),
         vencrypt(&[1]),
@@ -159,7 +164,10 @@ fn messages() -> Vec<Row> {
     vec![
         says("12", vec![77], "up.unknown_message"),
         says("13", empty, "up.rect_flood"),
-        Row { seconds: 36, ..row("14", "bare", shows_then(vec![Do::Say(vec![0, 0, 0, 1]), Do::Drip(vec![0; 9], 10)]), "up.stalled") },
+        Row {
+            seconds: 36,
+            ..row("14", "bare", shows_then(vec![Do::Say(vec![0, 0, 0, 1]), Do::Drip(vec![0; 9], 10)]), "up.stalled")
+        },
         says("15", update(63, 0, 2, 1, RAW, &[0; 8]), "up.rect_outside"),
         says("15", update(0, 0, 128, 24, ZRLE, &[0; 8]), "up.rect_outside"),
         says("16", update(0, 0, 4, 4, COPY_RECT, &[0, 63, 0, 0]), "up.copyrect_source"),
@@ -177,7 +185,11 @@ fn messages() -> Vec<Row> {
         says("22", jpeg(&huge), "up.tight"),
         says("23", storm, "up.resize_storm"),
         // An odd size message is taken as what it says; the number after it ends the play.
-        says("24", [update(1, 99, 70, 50, -308, &[&[255, 0, 0, 0][..], &[9; 16 * 255]].concat()), vec![77]].concat(), "up.unknown_message"),
+        says(
+            "24",
+            [update(1, 99, 70, 50, -308, &[&[255, 0, 0, 0][..], &[9; 16 * 255]].concat()), vec![77]].concat(),
+            "up.unknown_message",
+        ),
         says("25", cut_text(0x7fff_ffff), "up.cuttext"),
         says("25", cut_text(0x8000_0001), "up.cuttext"),
         row("26", "bare", shows_then(vec![Do::Again(vec![2], 1_000_000), Do::Say(vec![77])]), "up.unknown_message"),
@@ -221,6 +233,7 @@ async fn plays(rows: Vec<Row>) {
     let bystander = Bystander::looks(&house, script).await;
     let memory = peak_memory();
     for Row { number, site, acts, cause, seconds } in rows {
+        let bells = acts.iter().any(|act| matches!(act, Do::Again(bytes, _) if *bytes == [2]));
         villain.will(acts);
         let known = house.entries().len();
         let show = house.order(Act::Show { site: name(site) });
@@ -234,7 +247,9 @@ async fn plays(rows: Vec<Row>) {
         };
         tokio::join!(show, time);
         house
-            .until(|| house.entries().iter().skip(known).any(|e| e.kind() == "source.refused" && e.text("cause") == cause).then_some(()))
+            .until(|| {
+                house.entries().iter().skip(known).any(|e| e.kind() == "source.refused" && e.text("cause") == cause).then_some(())
+            })
             .await;
         bystander.sees_more(&house).await;
         house.stop(site).await;
@@ -247,7 +262,7 @@ async fn plays(rows: Vec<Row>) {
         for entry in &entries {
             assert!(!format!("{entry:?}").contains("SECRET"), "row {number}: a site's words in the trace");
         }
-        if number == "26" && entries.iter().any(|entry| entry.count("dropped_bell") > Some(1)) {
+        if number == "26" && bells {
             assert_eq!(entries.iter().find_map(|entry| entry.count("dropped_bell")), Some(1_000_000));
         }
     }
@@ -309,14 +324,17 @@ async fn row_23_a_viewer_is_told_of_two_sizes_a_second_at_most() {
     let dir = tempfile::TempDir::new().unwrap();
     let (villain, script) = (Villain::start(lucarne::clock::Clock::system()).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
-    let sizes: Vec<u8> = (1..90u16).flat_map(|n| update(0, 0, 64 + n, 48, -223, &[])).collect();
-    let last = update(0, 0, 64 + 89, 48, RAW, &vec![9; (64 + 89) * 48 * 4]);
-    villain.will(shows_then(vec![Do::Say(sizes), Do::Say(last)]));
+    // Each size has its picture, sixty of them a second at most.
+    let size = |n: u16| {
+        [update(0, 0, 64 + n, 48, -223, &[]), update(0, 0, 64 + n, 48, RAW, &vec![9; usize::from(64 + n) * 48 * 4])].concat()
+    };
+    villain.will(shows_then((1..90).map(|n| Do::Say(size(n))).collect()));
     house.show("bare").await;
     let mut eye = Eye::enter(&house, &house.ticket("bare").await, &exact(RAW)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == Size::new(153, 48)).await);
     let told = eye.told.iter().filter(|event| matches!(event, lucarne::rfb::server::Event::Resized(_))).count();
-    assert!(told <= 8, "{told} sizes");
+    // 178 updates at 30 a second are six seconds: twelve sizes and the last.
+    assert!((2..=16).contains(&told), "{told} sizes");
     house.close().await;
 }
 

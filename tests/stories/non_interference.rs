@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lucarne::geometry::Rect;
@@ -25,27 +26,29 @@ async fn upstream_log(viewers: usize) -> (Vec<u8>, Vec<f64>) {
     // Those who look before anything is shown: the first session exists before the source does.
     house.pause("a").await;
     let mut attack = JoinSet::new();
+    let over = Arc::new(AtomicBool::new(false));
     for n in 0..viewers {
-        attack.spawn(attacks(Arc::clone(&house), n));
+        attack.spawn(attacks(Arc::clone(&house), n, Arc::clone(&over)));
         attack.spawn(knocks(Arc::clone(&house), n));
     }
-    house.clock.sleep(Duration::from_millis(20 * viewers as u64)).await;
+    let started = || house.entries().iter().filter(|entry| entry.kind() == "view.started").count();
+    house.until(|| (started() >= viewers).then_some(())).await;
     house.show("a").await;
     let expected = FRAMES + 1;
     house.until(|| (requests(&script.log(0)) >= expected).then_some(())).await;
-    // More of it while the site is still, and time for it to have an effect.
-    for n in 0..viewers {
-        attack.spawn(attacks(Arc::clone(&house), n + 7));
-    }
+    // They went on all the while, and go on while the site is still.
+    house.clock.sleep(Duration::from_millis(300)).await;
+    over.store(true, Ordering::SeqCst);
+    assert!(viewers == 0 || started() > viewers, "they came again and again");
+    let log = script.log(0);
     while let Some(done) = attack.join_next().await {
         done.unwrap();
     }
-    house.clock.sleep(Duration::from_millis(300)).await;
     assert_eq!(script.connections(), 1, "one link, whoever looks");
     let asked = script.asked.lock().unwrap();
     let mut pauses: Vec<f64> = asked.windows(2).take(FRAMES).map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1000.0).collect();
     pauses.sort_by(f64::total_cmp);
-    (script.log(0), pauses)
+    (log, pauses)
 }
 
 /// FramebufferUpdateRequests in a log whose other messages are known to come first.
@@ -53,33 +56,36 @@ fn requests(log: &[u8]) -> usize {
     log.windows(2).zip((0..).step_by(1)).filter(|(pair, _)| pair[0] == 3 && pair[1] <= 1).count()
 }
 
-/// A viewer with a ticket, as hostile as one can be.
-async fn attacks(house: Arc<House>, n: usize) {
+/// A viewer with tickets, as hostile as one can be: it comes, does its worst, ends in one way or another, and comes
+/// again until all is over.
+async fn attacks(house: Arc<House>, n: usize, over: Arc<AtomicBool>) {
     let door = Door { from: Ipv4Addr::new(127, 0, 5, n as u8 + 1), ..Door::of(&house) };
-    let encodings = exact([number::TIGHT, number::ZRLE, number::RAW][n % 3]);
-    let mut eye = loop {
+    for round in n.. {
+        let encodings = exact([number::TIGHT, number::ZRLE, number::RAW][round % 3]);
         // The strangers at the door may have taken every place of strangers.
-        match Eye::through(&door, "claire", &house.ticket("a").await, PixelFormat::NATIVE, &encodings).await {
-            Ok(eye) => break eye,
-            Err(_) => house.clock.sleep(Duration::from_millis(50)).await,
+        if let Ok(mut eye) = Eye::through(&door, "claire", &house.ticket("a").await, PixelFormat::NATIVE, &encodings).await {
+            misbehave(round, &mut eye).await;
+            match round % 5 {
+                0 => drop(eye.socket().shutdown().await),
+                1 => drop(socket2::SockRef::from(&*eye.socket()).set_linger(Some(Duration::ZERO))),
+                2 => eye.stuff_itself().await,
+                // Bytes that are not of TLS, in the middle of it.
+                3 => drop(eye.socket().write_all(&[0x5a; 77]).await),
+                _ => eye.send(&fatal(round)).await,
+            }
         }
-    };
-    misbehave(n, &mut eye).await;
-    match n % 4 {
-        0 => drop(eye.socket().shutdown().await),
-        1 => drop(socket2::SockRef::from(&*eye.socket()).set_linger(Some(Duration::ZERO))),
-        2 => eye.stuff_itself().await,
-        _ => {}
+        if over.load(Ordering::SeqCst) {
+            return;
+        }
+        house.clock.sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Message types that have no safe length, or no meaning.
-const FATAL: [u8; 26] = [
-    1, 7, 12, 127, 128, 130, 131, 132, 133, 134, 135, 136, 151, 160, 178, 184, 191, 200, 249, 252, 254, 17, 99, 6, 0, 150,
-];
+const FATAL: [u8; 26] =
+    [1, 7, 12, 127, 128, 130, 131, 132, 133, 134, 135, 136, 151, 160, 178, 184, 191, 200, 249, 252, 254, 17, 99, 6, 0, 150];
 
-/// Every message of the client's table (rfb.md §2) that leaves a connection open, in floods, random bytes of inputs,
-/// and in the end one that closes it.
+/// Every message of the client's table (rfb.md §2) that leaves a connection open, and a flood of inputs of random bytes.
 async fn misbehave(n: usize, eye: &mut Eye) {
     let whole = Rect::new(0, 0, 200, 150);
     for incremental in [false, true] {
@@ -99,11 +105,15 @@ async fn misbehave(n: usize, eye: &mut Eye) {
         let [a, b, c, d] = seed.to_be_bytes();
         eye.send(&[4, a, 0, 0, b, c, d, a, 5, b, c, d, a, b]).await;
     }
+}
+
+/// A message that ends a connection.
+fn fatal(n: usize) -> Vec<u8> {
     match FATAL[n % FATAL.len()] {
         // A colour map, a paste of 2 GiB.
-        0 => eye.send(&[0, 0, 0, 0, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await,
-        6 => eye.send(&[6, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]).await,
-        kind => eye.send(&[&[kind][..], &[0xa5; 400]].concat()).await,
+        0 => vec![0, 0, 0, 0, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        6 => vec![6, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff],
+        kind => [&[kind][..], &[0xa5; 400]].concat(),
     }
 }
 

@@ -116,7 +116,9 @@ async fn class_data_before_auth_strangers_hear_the_handshake_alone() {
     let house = House::open(&demo_site("a", script.address)).await;
     house.show("a").await;
     let mut strangers = Vec::new();
-    for said in [&b""[..], b"RFB 003.008\n", b"RFB 003.008\n\x13", b"RFB 003.008\n\x13\0\x02", b"RFB 003.008\n\x13\0\x02\0\0\x01\x06"] {
+    for said in
+        [&b""[..], b"RFB 003.008\n", b"RFB 003.008\n\x13", b"RFB 003.008\n\x13\0\x02", b"RFB 003.008\n\x13\0\x02\0\0\x01\x06"]
+    {
         let mut stream = stranger(house.node().addresses.viewers).await;
         stream.write_all(said).await.unwrap();
         strangers.push(stream);

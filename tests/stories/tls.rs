@@ -85,7 +85,8 @@ async fn row_49_old_versions_and_garbage_end_in_tls() {
     for version in ["-tls1", "-tls1_1", "-tls1_2"] {
         let known = house.entries().len();
         let mut client = command(Path::new("openssl"), &["s_client", version, "-connect", &door.to_string()]);
-        let done = tokio::task::spawn_blocking(move || client.stdin(std::process::Stdio::null()).output().unwrap()).await.unwrap();
+        let done =
+            tokio::task::spawn_blocking(move || client.stdin(std::process::Stdio::null()).output().unwrap()).await.unwrap();
         assert!(!done.status.success(), "{version}");
         // Some of these OpenSSL does not even begin.
         let refused = house.entries().into_iter().skip(known).find(|entry| entry.kind() == "conn.refused");
@@ -128,7 +129,10 @@ async fn a_certificate_is_renewed_without_ending_a_session() {
 }
 
 /// A site that speaks VeNCrypt X509Plain with this chain; gives what it hears inside TLS.
-async fn site_with(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> (std::net::SocketAddr, Arc<Mutex<Vec<u8>>>) {
+async fn site_with(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> (std::net::SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap()));
@@ -189,7 +193,10 @@ async fn row_8_class_tls_trust_no_password_goes_to_a_site_whose_certificate_is_w
         (vec![certificate.der().clone()], PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap())
     };
     let own = authority("nobody's", false);
-    let alone = (vec![own.params.self_signed(&own.key).unwrap().der().clone()], PrivateKeyDer::from_pem_slice(own.key.serialize_pem().as_bytes()).unwrap());
+    let alone = (
+        vec![own.params.self_signed(&own.key).unwrap().der().clone()],
+        PrivateKeyDer::from_pem_slice(own.key.serialize_pem().as_bytes()).unwrap(),
+    );
     // A leaf of the CA that plays a CA itself.
     let false_ca = authority("a leaf", false);
     let false_ca_certificate = false_ca.params.signed_by(&false_ca.key, &issuer).unwrap();

@@ -111,7 +111,7 @@ async fn r44_when_the_trace_cannot_be_written_pictures_end_and_none_starts() {
 async fn r44_a_disk_that_fails_is_slow_or_read_only_ends_pictures_until_it_is_well_again() {
     let script = Script::start(2, number::RAW).await;
     let house = House::open(&demo_site("a", script.address)).await;
-    for (fault, limit) in [("fdatasync:error=EIO", 3), ("fdatasync:delay_enter=6s", 8), ("write:error=EROFS", 3)] {
+    for (fault, limit) in [("fdatasync:error=EIO", 3), ("fdatasync:delay_enter=6s", 8), ("write,ftruncate:error=EROFS", 3)] {
         house.show("a").await;
         let eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
         let late = house.ticket("a").await;
@@ -135,6 +135,12 @@ async fn r44_a_disk_that_fails_is_slow_or_read_only_ends_pictures_until_it_is_we
         assert!(!gap.text("since").is_empty(), "{gap:?}");
         let ended = house.until(|| later("view.ended")).await;
         assert_eq!(ended.text("cause"), "no_trace", "{fault}");
+        let session = ended.text("session").to_owned();
+        let ends = house.entries().into_iter().filter(|entry| entry.kind() == "view.ended" && entry.text("session") == session);
+        assert_eq!(ends.count(), 1, "{fault}: it ended once");
+    }
+    for (n, entry) in house.entries().iter().enumerate() {
+        assert_eq!(entry.seq(), n as u64, "whatever failed, each entry has its place");
     }
     house.close().await;
 }

@@ -29,8 +29,18 @@ fn class_encoding_number_trusted() {
 #[test]
 fn class_fixed_scratch_buffer() {
     for control in [&[0x00][..], &[0x40, 0], &[0x40, 1, 1, 0, 0, 0, 9, 9, 9], &[0x40, 2]] {
-        let lies = rect(0, 0, 2049, 1, TIGHT, &[control, &[0; 64]].concat());
-        assert_eq!(code(TIGHT, lies), Some("up.rect_outside"), "wider than the screen, first of all");
+        let lies = update(&[rect(0, 0, 2049, 1, TIGHT, &[control, &[0; 64]].concat())]);
+        let mut wide = lucarne::picture::Picture::new(lucarne::geometry::Size::new(4096, 2));
+        let mut stream = ServerStream::new(PixelFormat::NATIVE, &[TIGHT]);
+        let mut at = 0;
+        let end = loop {
+            match stream.advance(&lies[at..], &mut wide) {
+                Ok(Some(advance)) => at += advance.taken,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        assert_eq!(end, Some(ProtocolError::Tight("wider than 2048 pixels")), "{control:?}");
     }
     let index = [0x40, 1, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0, 1, 2, 3];
     assert_eq!(code(TIGHT, rect(0, 0, 2, 2, TIGHT, &index)), Some("up.tight"), "an index past the palette");
@@ -146,7 +156,8 @@ fn class_auth_bypass() {
     for offer in [Offer::X509Plain, Offer::InsideTls { vnc_auth: false }, Offer::InsideTls { vnc_auth: true }, Offer::VncAuth] {
         for kind in 0..=255u8 {
             let said = [&b"RFB 003.008\n"[..], &[kind]].concat();
-            let offered = kind == 19 && offer != Offer::VncAuth || kind == 2 && matches!(offer, Offer::VncAuth | Offer::InsideTls { vnc_auth: true });
+            let offered = kind == 19 && offer != Offer::VncAuth
+                || kind == 2 && matches!(offer, Offer::VncAuth | Offer::InsideTls { vnc_auth: true });
             assert_eq!(led(offer, &said).is_ok(), offered, "{offer:?}, type {kind}");
         }
     }

@@ -49,7 +49,8 @@ fn session(encoding: i32, dice: &mut Dice) -> Vec<u8> {
     let (mut zlib, mut streams) = (Deflater::default(), tight::Deflaters::default());
     for _ in 0..30 {
         let (x, y) = (dice.roll(100) as u16, dice.roll(60) as u16);
-        let rect = Rect::new(x, y, 1 + dice.roll(u32::from(SIZE.width - x)) as u16, 1 + dice.roll(u32::from(SIZE.height - y)) as u16);
+        let rect =
+            Rect::new(x, y, 1 + dice.roll(u32::from(SIZE.width - x)) as u16, 1 + dice.roll(u32::from(SIZE.height - y)) as u16);
         let picture = dice.picture(rect.size());
         put_update(1, &mut out);
         put_rect(rect, encoding, &mut out);
