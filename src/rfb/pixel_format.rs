@@ -158,7 +158,7 @@ impl PixelFormat {
 
     /// How PIXEL travels.
     pub fn pixel(&self) -> Shape {
-        Shape { format: *self, len: self.bytes(), drop: 0, rgb: false }
+        Shape { format: *self, len: self.bytes(), drop: 0, rgb: false, plain: self.is_native() }
     }
 
     /// How CPIXEL travels: three bytes where the colours fit the low (preferred) or the high three of four.
@@ -169,13 +169,13 @@ impl PixelFormat {
             return self.pixel();
         }
         // In memory order the unused byte is last for (little-endian, low) and (big-endian, high), else first.
-        Shape { len: 3, drop: u8::from(low == self.big_endian), ..self.pixel() }
+        Shape { len: 3, drop: u8::from(low == self.big_endian), plain: false, ..self.pixel() }
     }
 
     /// How TPIXEL travels: R, G, B in three bytes for 32 bits of depth 24 with maxima of 255.
     pub fn tpixel(&self) -> Shape {
         let rgb = self.bits_per_pixel == 32 && self.depth == 24 && self.channels().iter().all(|c| c.max == 255);
-        if rgb { Shape { len: 3, rgb: true, ..self.pixel() } } else { self.pixel() }
+        if rgb { Shape { len: 3, rgb: true, plain: false, ..self.pixel() } } else { self.pixel() }
     }
 
     /// The maxima of red, green and blue, for Tight's gradient filter.
@@ -204,6 +204,8 @@ pub struct Shape {
     /// The first byte kept of the four, in memory order.
     drop: u8,
     rgb: bool,
+    /// Four bytes as [`Pixel`] has them.
+    plain: bool,
 }
 
 impl Shape {
@@ -214,6 +216,9 @@ impl Shape {
 
     /// The pixel of exactly [`Shape::bytes`] bytes (what is missing reads as zero).
     pub fn get(&self, bytes: &[u8]) -> Pixel {
+        if let (Some(bytes), true) = (bytes.first_chunk::<4>(), self.plain) {
+            return Pixel(u32::from_le_bytes(*bytes) & 0x00ff_ffff);
+        }
         if self.rgb {
             let byte = |n| bytes.get(n).copied().unwrap_or(0);
             return Pixel::rgb(byte(0), byte(1), byte(2));

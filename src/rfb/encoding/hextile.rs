@@ -67,16 +67,41 @@ impl Tiles {
         if mask & FOREGROUND != 0 {
             self.foreground = shape.read(r)?;
         }
-        picture.fill(tile, self.background);
-        let subrects = if mask & ANY_SUBRECTS != 0 { r.u8()? } else { 0 };
-        for _ in 0..subrects {
-            let pixel = if mask & COLOURED != 0 { shape.read(r)? } else { self.foreground };
-            let [at, size] = r.array::<2>()?;
-            let sub = Rect::new((at >> 4).into(), (at & 15).into(), u16::from(size >> 4) + 1, u16::from(size & 15) + 1);
-            if !tile.size().holds(sub) {
+        if mask & ANY_SUBRECTS == 0 {
+            picture.fill(tile, self.background);
+            return Ok(());
+        }
+        // Drawn where it is at hand, and put on the picture once: a tile has up to 255 subrectangles.
+        let mut pixels = [[self.background; TILE as usize]; TILE as usize];
+        self.subrects(r, tile, shape, mask & COLOURED != 0, &mut pixels)?;
+        for (y, row) in (tile.y..tile.y + tile.height).zip(&pixels) {
+            let to = picture.row_mut(tile.x, y, tile.width);
+            to.copy_from_slice(row.get(..to.len()).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn subrects(
+        &self,
+        r: &mut Reader<'_>,
+        tile: Rect,
+        shape: &Shape,
+        coloured: bool,
+        pixels: &mut [[Pixel; TILE as usize]; TILE as usize],
+    ) -> Result<(), Halt> {
+        let length = if coloured { shape.bytes() + 2 } else { 2 };
+        let count = usize::from(r.u8()?);
+        for subrect in r.take(count * length)?.chunks_exact(length) {
+            let Some((colour, [at, size])) = subrect.split_last_chunk::<2>() else { continue };
+            let pixel = if coloured { shape.get(colour) } else { self.foreground };
+            let (x, y) = (usize::from(at >> 4), usize::from(at & 15));
+            let (right, bottom) = (x + usize::from(size >> 4) + 1, y + usize::from(size & 15) + 1);
+            if right > tile.width.into() || bottom > tile.height.into() {
                 return Err(ProtocolError::Hextile("a subrectangle leaves its tile").into());
             }
-            picture.fill(Rect { x: tile.x + sub.x, y: tile.y + sub.y, ..sub }, pixel);
+            for row in pixels.get_mut(y..bottom).unwrap_or_default() {
+                row.get_mut(x..right).unwrap_or_default().fill(pixel);
+            }
         }
         Ok(())
     }
