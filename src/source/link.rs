@@ -229,7 +229,7 @@ impl Link {
                 return Ok(Over::Stopped);
             }
             let now = self.clock.now();
-            let rest = session.read_from().filter(|from| now < *from);
+            let rest = session.read_from().filter(|_| session.rests(now));
             let deadline = rest.map_or(session.deadline(now), |from| from.min(session.deadline(now)));
             tokio::select! {
                 biased;

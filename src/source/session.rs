@@ -14,7 +14,9 @@ use crate::screen::ScreenWriter;
 /// Without an update or an answer for this long, a site is asked whether it is there. Other messages prove nothing of
 /// the picture.
 const SILENCE: Duration = Duration::from_secs(5);
-/// And this long after the last, viewers are told that the picture may no longer be the site's.
+/// A site that pushes may send one frame as several updates: what comes so soon after the first belongs to it.
+const FRAME: Duration = Duration::from_millis(12);
+/// This long after the last proof, viewers are told that the picture may no longer be the site's.
 const DOUBT: Duration = Duration::from_secs(7);
 /// And this is how long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -104,7 +106,7 @@ pub struct Session {
     fences: bool,
     /// When the next update may be asked for; `None` while one is outstanding or the site pushes.
     ask_at: Option<Instant>,
-    /// When the frame before was complete: the next is not read earlier than an interval later.
+    /// When the frame at hand began to be whole: the next is not read earlier than an interval later.
     last_frame: Option<Instant>,
     /// When the picture was last proved to be the site's.
     proved: Instant,
@@ -196,9 +198,15 @@ impl Session {
         self.last_frame.map(|last| last + self.pace.interval())
     }
 
+    /// Whether the site is left alone now: its frame is over, and the next is not due.
+    pub fn rests(&self, now: Instant) -> bool {
+        let frame_goes_on = self.push == Push::On && self.last_frame.is_some_and(|first| now < first + FRAME);
+        !frame_goes_on && self.read_from().is_some_and(|from| now < from)
+    }
+
     /// Does one bounded piece of work on what was received. True: there may be more to do.
     pub fn work(&mut self, buffer: &mut Buffer, screen: &mut ScreenWriter, now: Instant) -> Result<bool, SessionError> {
-        let resting = self.read_from().is_some_and(|from| now < from) && self.is_between_messages();
+        let resting = self.rests(now) && self.is_between_messages();
         if resting || self.out.len() >= MAX_OUT {
             return Ok(false);
         }
@@ -262,7 +270,9 @@ impl Session {
     fn update_ended(&mut self, screen: &mut ScreenWriter, now: Instant) {
         self.answered(now);
         self.metrics.source_updates.inc();
-        self.last_frame = Some(now);
+        if self.read_from().is_none_or(|from| now >= from) {
+            self.last_frame = Some(now);
+        }
         let area = screen.canvas().size().rect();
         let resized = std::mem::take(&mut self.resized);
         if !self.damage.is_empty() {
