@@ -136,7 +136,7 @@ impl Clock {
     }
 }
 
-/// Tells when the wall clock went another way than time: back, or ahead by more than [`AHEAD`].
+/// Tells when the wall clock went another way than time: back, or ahead by more than five seconds.
 #[derive(Debug)]
 pub struct StepWatch {
     clock: Clock,

@@ -20,6 +20,8 @@ use crate::tls::{ForViewers, fingerprint};
 
 /// Everything before the login must be done in this time, however slowly it drips.
 const PROTOCOL: Duration = Duration::from_secs(10);
+/// Whoever is sent away learns it no sooner: guessing is slow, and as slow whatever was wrong.
+const SENT_AWAY: Duration = Duration::from_secs(1);
 /// A person types a ticket.
 const LOGIN: Duration = Duration::from_secs(120);
 
@@ -176,6 +178,7 @@ impl<G: Gate> Door<'_, G> {
                 }
             },
             Err(refusal) => {
+                self.clock.sleep(SENT_AWAY).await;
                 self.send(&mut stream, &handshake.refuse(refusal.words())).await?;
                 let _ = self.clock.within(self.clock.now() + PROTOCOL, stream.shutdown()).await;
                 // The gate has traced the refusal.

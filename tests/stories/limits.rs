@@ -147,7 +147,7 @@ async fn a_strangers_connection_costs_the_trace_no_more_than_four_entries_and_fo
     house.close().await;
 }
 
-async fn page(address: SocketAddr, path: &str) -> String {
+pub async fn page(address: SocketAddr, path: &str) -> String {
     let mut stream = stranger(address).await;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
