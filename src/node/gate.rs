@@ -12,7 +12,7 @@ use crate::id::{ConnectionId, SessionId, hex};
 use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
 use crate::trace::{Event, Quota};
-use crate::viewer::{Ending, Gate, Peer, Seat, Tally, TlsFacts, Turned, whose};
+use crate::viewer::{Ending, Gate, Known, Peer, Seat, Tally, TlsFacts, Turned, whose};
 
 impl Gate for Shared {
     fn is_known(&self, address: IpAddr) -> bool {
@@ -110,7 +110,7 @@ impl Shared {
     async fn remember(&self, address: IpAddr) {
         let now = self.clock.wall();
         let address = self.known.admitted(address, now);
-        if let Err(error) = self.desk.store().remember_address(address, now).await {
+        if let Err(error) = self.desk.store().remember_address(address, now, now - Known::FOR).await {
             tracing::warn!(%error, "an address is known until the next restart only");
         }
     }

@@ -344,7 +344,11 @@ impl Shared {
     /// Tickets that a clock set back would let live longer are void.
     async fn clock_was_set(&self, milliseconds: i64) {
         tracing::warn!(milliseconds, "the wall clock was set");
-        let voided = if milliseconds < 0 { self.desk.void_tickets().await.unwrap_or_default() } else { 0 };
+        let voided = if milliseconds < 0 { self.desk.void_tickets().await } else { Ok(0) };
+        let voided = voided.unwrap_or_else(|error| {
+            tracing::error!(%error, "tickets may live longer than sixty seconds: the clock was set back");
+            0
+        });
         let event = Event::new("clock.step").outcome("ok").public("offset_ms", milliseconds);
         self.log.note(event.count("tickets_voided", voided)).await;
     }

@@ -118,8 +118,9 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Somebody was let in from this address.
-    pub async fn remember_address(&self, address: IpAddr, now: OffsetDateTime) -> Result<(), StoreError> {
+    /// Somebody was let in from this address; those not seen since `since` are forgotten.
+    pub async fn remember_address(&self, address: IpAddr, now: OffsetDateTime, since: OffsetDateTime) -> Result<(), StoreError> {
+        self.forget_addresses(since).await?;
         let row = sqlx::query(
             "INSERT INTO known_addresses (address, seen) VALUES ($1, $2) ON CONFLICT (address) DO UPDATE SET seen = excluded.seen",
         );
@@ -127,10 +128,15 @@ impl Store {
         Ok(())
     }
 
-    /// The addresses seen since then; older ones are deleted.
-    pub async fn known_addresses(&self, since: OffsetDateTime) -> Result<Vec<(IpAddr, OffsetDateTime)>, StoreError> {
+    async fn forget_addresses(&self, since: OffsetDateTime) -> Result<(), StoreError> {
         let old = sqlx::query("DELETE FROM known_addresses WHERE seen < $1").bind(since.unix_timestamp());
         old.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The addresses seen since then; older ones are forgotten.
+    pub async fn known_addresses(&self, since: OffsetDateTime) -> Result<Vec<(IpAddr, OffsetDateTime)>, StoreError> {
+        self.forget_addresses(since).await?;
         let rows = sqlx::query("SELECT address, seen FROM known_addresses").fetch_all(&self.pool).await?;
         let address = |text: String| text.parse().map_err(|_| StoreError::Row("address"));
         let time = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError::Row("time"));

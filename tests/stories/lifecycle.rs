@@ -27,6 +27,18 @@ async fn looking(house: &House) -> Eye {
     Eye::enter(house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap()
 }
 
+/// The room of a viewer that takes little at a time, in bytes.
+const WINDOW: u32 = 8 << 10;
+
+/// Such a viewer, with much of the picture waiting for it in the node.
+async fn stuffed(house: &House) -> Eye {
+    let door = Door { window: Some(WINDOW), ..Door::of(house) };
+    let ticket = house.ticket("a").await;
+    let mut eye = Eye::through(&door, "claire", &ticket, PixelFormat::NATIVE, &exact(number::RAW)).await.unwrap();
+    eye.stuff_itself().await;
+    eye
+}
+
 /// Whether something of the site can be recognised: the scripted frames hold this red nowhere else.
 fn shows_the_site(picture: &Picture) -> bool {
     picture.pixels().iter().any(|p| p.r() > 150 && p.g() < 90 && p.b() < 70)
@@ -120,12 +132,8 @@ async fn r18_stop_blackens_the_rest_of_an_update_for_a_viewer_without_last_rect(
 /// A viewer that breaks the protocol with its buffers full of picture keeps none of what had not left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_viewer_that_ends_its_own_session_is_cut_from_what_it_has_not_taken() {
-    const WINDOW: u32 = 8 << 10;
     let (_script, house) = house_showing(3).await;
-    let door = Door { window: Some(WINDOW), ..Door::of(&house) };
-    let ticket = house.ticket("a").await;
-    let mut eye = Eye::through(&door, "claire", &ticket, PixelFormat::NATIVE, &exact(number::RAW)).await.unwrap();
-    eye.stuff_itself().await;
+    let mut eye = stuffed(&house).await;
     eye.send(&[200]).await;
     let ended = house.entry(|entry| entry.kind() == "view.ended").await;
     assert_eq!(ended.text("cause"), "dn.unknown_message");
@@ -141,12 +149,8 @@ async fn a_viewer_that_ends_its_own_session_is_cut_from_what_it_has_not_taken() 
 /// finds no more than what fits into its own buffer: all of that had left before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r18_no_picture_byte_leaves_a_second_after_stop_even_to_a_slow_reader() {
-    const WINDOW: u32 = 8 << 10;
     let (_script, house) = house_showing(3).await;
-    let door = Door { window: Some(WINDOW), ..Door::of(&house) };
-    let ticket = house.ticket("a").await;
-    let mut eye = Eye::through(&door, "claire", &ticket, PixelFormat::NATIVE, &exact(number::RAW)).await.unwrap();
-    eye.stuff_itself().await;
+    let mut eye = stuffed(&house).await;
     let told = house.clock.now();
     house.stop("a").await;
     let (mut before, mut after, mut piece) = (0, 0, [0; 512]);

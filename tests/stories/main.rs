@@ -26,6 +26,7 @@ mod programs;
 mod real_sites;
 mod real_viewers;
 mod script;
+mod strangers;
 mod tap;
 mod tickets;
 mod tls;
