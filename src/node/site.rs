@@ -266,8 +266,8 @@ impl Keeper {
                 self.state.send_modify(|state| state.trouble = None);
                 self.answer(None);
             }
-            Report::Refused { code, words } => {
-                self.append(Event::new("source.refused").outcome("failed").cause(code)).await;
+            Report::Refused { code, words, at } => {
+                self.append(Event::new("source.refused").outcome("failed").cause(code).at(at)).await;
                 self.state.send_modify(|state| state.trouble = Some(words.clone()));
                 self.answer(Some(words));
             }

@@ -95,11 +95,19 @@ impl Put for Vec<u8> {
     }
 }
 
+/// Where in a peer's words something was wrong: what it was saying, and how many of its bytes were taken before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Where {
+    pub state: &'static str,
+    pub offset: u64,
+}
+
 /// Received bytes that no message has taken yet.
 #[derive(Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
     start: usize,
+    taken: u64,
 }
 
 impl Buffer {
@@ -117,11 +125,18 @@ impl Buffer {
     }
 
     pub fn consume(&mut self, n: usize) {
-        self.start = self.start.saturating_add(n).min(self.bytes.len());
+        let start = self.start.saturating_add(n).min(self.bytes.len());
+        self.taken += (start - self.start) as u64;
+        self.start = start;
         if self.start == self.bytes.len() {
             self.bytes.clear();
             self.start = 0;
         }
+    }
+
+    /// Where the peer is, in a state of its conversation.
+    pub fn at(&self, state: &'static str) -> Where {
+        Where { state, offset: self.taken }
     }
 
     /// Where new bytes go, with room for [`Buffer::CHUNK`]; `None` once [`Buffer::CAPACITY`] bytes wait to be taken.

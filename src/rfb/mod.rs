@@ -28,7 +28,7 @@ pub mod request;
 pub mod security;
 pub mod server;
 
-pub use codec::{Buffer, Reader};
+pub use codec::{Buffer, Reader, Where};
 pub use error::{Halt, ProtocolError};
 pub use pixel_format::PixelFormat;
 pub use request::{Encode, Fence, Outbound, Request};

@@ -1,5 +1,6 @@
 //! The link to one open site: connect, enter, converse, and come back after a failure.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,9 @@ use super::wire::{LinkError, Step, TlsFacts, Wire};
 use crate::clock::{Clock, Elapsed};
 use crate::id::random;
 use crate::metrics::Metrics;
-use crate::rfb::Buffer;
 use crate::rfb::handshake::client::{Asked, Awaits, ClientHandshake, Entered, HandshakeError, Login, Transport};
 use crate::rfb::server::Dropped;
+use crate::rfb::{Buffer, Where};
 use crate::screen::{Masks, ScreenWriter};
 use crate::shutdown::Shutdown;
 
@@ -51,7 +52,7 @@ pub struct Opened {
 pub enum Report {
     Opening,
     Opened(Opened),
-    Refused { code: &'static str, words: String },
+    Refused { code: &'static str, words: String, at: Where },
     Closed { code: &'static str, received: u64, dropped: Vec<(Dropped, u64)> },
 }
 
@@ -97,7 +98,7 @@ pub struct Link {
 enum Over {
     Stopped,
     Closed,
-    Failed(LinkError),
+    Failed(LinkError, Where),
 }
 
 impl Link {
@@ -114,12 +115,12 @@ impl Link {
         loop {
             let _ = self.reports.send(Report::Opening).await;
             let (over, opened) = self.connection(failing_since).await;
-            let error = match over {
+            let (error, at) = match over {
                 Over::Stopped => return Ended::Stopped,
                 Over::Closed => return Ended::ClosedBySite,
-                Over::Failed(error) => error,
+                Over::Failed(error, at) => (error, at),
             };
-            let report = Report::Refused { code: error.code(), words: error.to_string() };
+            let report = Report::Refused { code: error.code(), words: error.to_string(), at };
             tracing::warn!(code = error.code(), "a site's link failed");
             let _ = self.reports.send(report).await;
             if error.needs_operator() {
@@ -164,37 +165,41 @@ impl Link {
     /// One connection, from connecting to its end; whether it was ever open.
     async fn connection(&mut self, failing_since: Option<Instant>) -> (Over, bool) {
         let (target, clock) = (self.target.clone(), self.clock.clone());
-        let enter = enter(&target, &clock);
-        tokio::pin!(enter);
+        let mut hall = Hall::new(&target, &clock);
         let mut clear_at = failing_since.map(|since| since + KEEP_STALE);
-        let entered = loop {
-            let far = clock.now() + GIVE_UP;
-            tokio::select! {
-                biased;
-                () = self.stop.raised() => return (Over::Stopped, false),
-                entered = &mut enter => break entered,
-                () = clock.sleep_until(clear_at.unwrap_or(far)), if clear_at.is_some() => {
-                    clear_at = None;
-                    self.screen.clear();
+        let entered = {
+            let mut enter = pin!(hall.enter());
+            loop {
+                let far = clock.now() + GIVE_UP;
+                tokio::select! {
+                    biased;
+                    () = self.stop.raised() => return (Over::Stopped, false),
+                    entered = &mut enter => break entered,
+                    () = clock.sleep_until(clear_at.unwrap_or(far)), if clear_at.is_some() => {
+                        clear_at = None;
+                        self.screen.clear();
+                    }
                 }
             }
         };
-        let (mut wire, mut buffer, opened) = match entered {
+        let (mut wire, opened) = match entered {
             Ok(entered) => entered,
-            Err(error) => return (Over::Failed(error), false),
+            Err(error) => return (Over::Failed(error, hall.place()), false),
         };
+        let mut buffer = hall.buffer;
         let size = opened.entered.init.size;
         let _ = self.reports.send(Report::Opened(opened)).await;
         self.metrics.sources.inc();
         let masks = self.masks.borrow_and_update().clone();
         self.screen.mask(masks);
         let mut session = Session::new(self.target.pace, size, self.metrics.clone(), &mut self.screen, clock.now());
-        let over = self.converse(&mut wire, &mut buffer, &mut session).await.unwrap_or_else(Over::Failed);
+        let over = self.converse(&mut wire, &mut buffer, &mut session).await;
+        let over = over.unwrap_or_else(|error| Over::Failed(error, buffer.at("session")));
         self.metrics.sources.dec();
         let code = match &over {
             Over::Stopped => "stopped",
             Over::Closed => "closed_by_site",
-            Over::Failed(error) => error.code(),
+            Over::Failed(error, _) => error.code(),
         };
         let _ = self.reports.send(Report::Closed { code, received: session.received(), dropped: session.dropped() }).await;
         (over, session.has_opened())
@@ -257,78 +262,89 @@ fn backoff(attempt: u32) -> Duration {
     base + base * u32::from(jitter) / 1024
 }
 
-/// Connects and goes through the handshake, each step within its deadline.
-async fn enter(target: &Target, clock: &Clock) -> Result<(Wire, Buffer, Opened), LinkError> {
-    let mut handshake = ClientHandshake::new(target.login.clone(), target.transport);
-    shake_hands(target, clock, &mut handshake).await.map_err(|error| match error {
-        error if error.needs_operator() || !handshake.awaits_verdict() => error,
-        error => HandshakeError::AuthFailed(error.to_string()).into(),
-    })
+/// The way in to a site: connecting and the handshake, each step within its deadline.
+struct Hall<'a> {
+    target: &'a Target,
+    clock: &'a Clock,
+    handshake: ClientHandshake,
+    buffer: Buffer,
 }
 
-async fn shake_hands(
-    target: &Target,
-    clock: &Clock,
-    handshake: &mut ClientHandshake,
-) -> Result<(Wire, Buffer, Opened), LinkError> {
-    let started = clock.now();
-    let place = format!("{}:{}", target.host, target.port);
-    let connect = TcpStream::connect((target.host.as_str(), target.port));
-    let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout(Step::Connecting))?;
-    let mut wire = Wire::new(tcp.map_err(|error| LinkError::Connect(place, error))?)?;
-    let mut buffer = Buffer::default();
-    if target.transport == Transport::Tls {
-        wire = secure(wire, target, clock).await?;
+impl<'a> Hall<'a> {
+    fn new(target: &'a Target, clock: &'a Clock) -> Self {
+        let handshake = ClientHandshake::new(target.login.clone(), target.transport);
+        Self { target, clock, handshake, buffer: Buffer::default() }
     }
-    let mut entered = drive(&mut wire, &mut buffer, handshake, clock).await?;
-    if entered.is_none() {
-        wire = secure(wire, target, clock).await?;
-        handshake.tls_started();
-        if let Some(first) = handshake.first_inside_tls() {
-            let late = |Elapsed| LinkError::Timeout(Step::Handshake(Awaits::Login));
-            clock.within(clock.now() + STEP, wire.send(&first)).await.map_err(late)??;
+
+    /// How far the site has come.
+    fn place(&self) -> Where {
+        self.buffer.at(self.handshake.awaits().name())
+    }
+
+    async fn enter(&mut self) -> Result<(Wire, Opened), LinkError> {
+        self.shake_hands().await.map_err(|error| match error {
+            error if error.needs_operator() || !self.handshake.awaits_verdict() => error,
+            error => HandshakeError::AuthFailed(error.to_string()).into(),
+        })
+    }
+
+    async fn shake_hands(&mut self) -> Result<(Wire, Opened), LinkError> {
+        let Self { target, clock, .. } = *self;
+        let started = clock.now();
+        let place = format!("{}:{}", target.host, target.port);
+        let connect = TcpStream::connect((target.host.as_str(), target.port));
+        let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout(Step::Connecting))?;
+        let mut wire = Wire::new(tcp.map_err(|error| LinkError::Connect(place, error))?)?;
+        if target.transport == Transport::Tls {
+            wire = self.secure(wire).await?;
         }
-        entered = drive(&mut wire, &mut buffer, handshake, clock).await?;
-    }
-    let opened = Opened { entered: entered.ok_or(LinkError::Cut)?, tls: wire.tls(), took: clock.now() - started };
-    Ok((wire, buffer, opened))
-}
-
-async fn secure(wire: Wire, target: &Target, clock: &Clock) -> Result<Wire, LinkError> {
-    let config = target.tls.clone().ok_or_else(|| LinkError::Tls(std::io::Error::other("no trust is configured")))?;
-    let deadline = clock.now() + STEP;
-    clock.within(deadline, wire.start_tls(config, &target.server_name)).await.map_err(|Elapsed| LinkError::Timeout(Step::Tls))?
-}
-
-/// Moves the handshake, in one step's time, until it is done (`Some`) or TLS must start (`None`).
-async fn drive(
-    wire: &mut Wire,
-    buffer: &mut Buffer,
-    handshake: &mut ClientHandshake,
-    clock: &Clock,
-) -> Result<Option<Entered>, LinkError> {
-    let deadline = clock.now() + STEP;
-    loop {
-        let step = handshake.advance(buffer.unread())?;
-        let late = |Elapsed| LinkError::Timeout(Step::Handshake(handshake.awaits()));
-        let Some((taken, asked)) = step else {
-            if clock.within(deadline, wire.read(buffer)).await.map_err(late)?? == 0 {
-                return Err(LinkError::Cut);
+        let mut entered = self.drive(&mut wire).await?;
+        if entered.is_none() {
+            wire = self.secure(wire).await?;
+            self.handshake.tls_started();
+            if let Some(first) = self.handshake.first_inside_tls() {
+                let late = |Elapsed| LinkError::Timeout(Step::Handshake(Awaits::Login));
+                clock.within(clock.now() + STEP, wire.send(&first)).await.map_err(late)??;
             }
-            continue;
-        };
-        buffer.consume(taken);
-        match asked {
-            None => {}
-            Some(Asked::Send(bytes)) => clock.within(deadline, wire.send(&bytes)).await.map_err(late)??,
-            Some(Asked::StartTls) => return Ok(None),
-            Some(Asked::Ready(entered)) => return Ok(Some(entered)),
+            entered = self.drive(&mut wire).await?;
+        }
+        let opened = Opened { entered: entered.ok_or(LinkError::Cut)?, tls: wire.tls(), took: clock.now() - started };
+        Ok((wire, opened))
+    }
+
+    async fn secure(&self, wire: Wire) -> Result<Wire, LinkError> {
+        let none = || LinkError::Tls(std::io::Error::other("no trust is configured"));
+        let config = self.target.tls.clone().ok_or_else(none)?;
+        let start = wire.start_tls(config, &self.target.server_name);
+        self.clock.within(self.clock.now() + STEP, start).await.map_err(|Elapsed| LinkError::Timeout(Step::Tls))?
+    }
+
+    /// Moves the handshake, in one step's time, until it is done (`Some`) or TLS must start (`None`).
+    async fn drive(&mut self, wire: &mut Wire) -> Result<Option<Entered>, LinkError> {
+        let Self { clock, handshake, buffer, .. } = self;
+        let deadline = clock.now() + STEP;
+        loop {
+            let step = handshake.advance(buffer.unread())?;
+            let late = |Elapsed| LinkError::Timeout(Step::Handshake(handshake.awaits()));
+            let Some((taken, asked)) = step else {
+                if clock.within(deadline, wire.read(buffer)).await.map_err(late)?? == 0 {
+                    return Err(LinkError::Cut);
+                }
+                continue;
+            };
+            buffer.consume(taken);
+            match asked {
+                None => {}
+                Some(Asked::Send(bytes)) => clock.within(deadline, wire.send(&bytes)).await.map_err(late)??,
+                Some(Asked::StartTls) => return Ok(None),
+                Some(Asked::Ready(entered)) => return Ok(Some(entered)),
+            }
         }
     }
 }
 
 /// Enters a site once, as ever, and leaves: for `lucarne check`.
 pub async fn probe(target: &Target, clock: &Clock) -> Result<Opened, LinkError> {
-    let (_, _, opened) = enter(target, clock).await?;
+    let (_, opened) = Hall::new(target, clock).enter().await?;
     Ok(opened)
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::id::{ActId, SessionId};
+use crate::rfb::Where;
 
 /// What happened. Names, logins, addresses, labels and free text go into the sealed part, always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,11 @@ impl Event {
     /// The act of the desk that this entry stands for.
     pub fn act(self, act: &ActId) -> Self {
         self.public("act", act.as_str())
+    }
+
+    /// Where in its words a peer went wrong.
+    pub fn at(self, place: Where) -> Self {
+        self.public("state", place.state).public("offset", place.offset)
     }
 
     /// A count, exact.

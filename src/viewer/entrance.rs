@@ -14,8 +14,8 @@ use crate::clock::{Clock, Elapsed};
 use crate::desk::{Form, Presented};
 use crate::governance::Refusal;
 use crate::id::{ConnectionId, random};
-use crate::rfb::Buffer;
 use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
+use crate::rfb::{Buffer, Where};
 use crate::tls::{ForViewers, fingerprint};
 
 /// Everything before the login must be done in this time, however slowly it drips.
@@ -39,20 +39,27 @@ pub struct Turned {
     pub code: &'static str,
     /// The alert by which the viewer ended TLS.
     pub alert: Option<String>,
+    /// Where in the viewer's words it was.
+    pub at: Option<Where>,
 }
 
 impl Turned {
     pub(super) fn by(code: &'static str) -> Self {
-        Self { code, alert: None }
+        Self { code, alert: None, at: None }
+    }
+
+    fn at(self, place: Where) -> Self {
+        Self { at: Some(place), ..self }
     }
 
     fn by_tls(error: &std::io::Error) -> Self {
+        tracing::debug!(%error, "TLS failed with a viewer");
         let told = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         let alert = match told {
             Some(rustls::Error::AlertReceived(alert)) => Some(format!("{alert:?}")),
             _ => None,
         };
-        Self { code: "tls.handshake", alert }
+        Self { code: "tls.handshake", alert, at: None }
     }
 }
 
@@ -96,13 +103,12 @@ pub(super) struct Door<'a, G> {
 type Certificate = Option<[u8; 32]>;
 
 impl<G: Gate> Door<'_, G> {
-    /// TLS on a raw socket.
-    pub async fn secure(&self, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, Certificate), Turned> {
+    /// TLS on a raw socket, on which this was said before.
+    pub async fn secure(&self, tcp: TcpStream, said: &Buffer) -> Result<(TlsStream<TcpStream>, Certificate), Turned> {
         let accept = TlsAcceptor::from(self.tls.current()).accept(tcp);
-        let stream = self.clock.within(self.clock.now() + PROTOCOL, accept).await?.map_err(|error| {
-            tracing::debug!(%error, "TLS failed with a viewer");
-            Turned::by_tls(&error)
-        })?;
+        let accepted = self.clock.within(self.clock.now() + PROTOCOL, accept).await;
+        let stream = accepted.map_err(Turned::from).and_then(|accepted| accepted.map_err(|error| Turned::by_tls(&error)));
+        let stream = stream.map_err(|turned| turned.at(said.at("tls")))?;
         let (_, connection) = stream.get_ref();
         let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(fingerprint);
         let facts = TlsFacts {
@@ -123,11 +129,11 @@ impl<G: Gate> Door<'_, G> {
         let mut buffer = Buffer::default();
         match self.until(&mut tcp, &mut handshake, &mut buffer, PROTOCOL).await? {
             Pause::StartTls if buffer.is_empty() => {}
-            _ => return Err(Turned::by("dn.tls_injection")),
+            _ => return Err(Turned::by("dn.tls_injection").at(buffer.at(handshake.state()))),
         }
-        let (stream, certificate) = self.secure(tcp).await?;
+        let (stream, certificate) = self.secure(tcp, &buffer).await?;
         handshake.tls_started();
-        self.login(stream, handshake, certificate).await
+        self.login(stream, handshake, buffer, certificate).await
     }
 
     /// Everything on one stream: inside TLS that came first, or in clear on loopback.
@@ -137,7 +143,7 @@ impl<G: Gate> Door<'_, G> {
         offer: Offer,
         certificate: Certificate,
     ) -> Result<Entered<S>, Turned> {
-        self.login(stream, ServerHandshake::new(offer, random()), certificate).await
+        self.login(stream, ServerHandshake::new(offer, random()), Buffer::default(), certificate).await
     }
 
     /// From the credentials to ServerInit's door.
@@ -145,12 +151,12 @@ impl<G: Gate> Door<'_, G> {
         mut self,
         mut stream: S,
         mut handshake: ServerHandshake,
+        mut buffer: Buffer,
         certificate: Certificate,
     ) -> Result<Entered<S>, Turned> {
         // Held until the viewer is let in or sent away, not while it looks.
         let place = self.place.take().and_then(Place::begin_login);
         let _place = place.ok_or(Turned::by("dn.busy"))?;
-        let mut buffer = Buffer::default();
         let Pause::Decide(credentials) = self.until(&mut stream, &mut handshake, &mut buffer, LOGIN).await? else {
             return Err(Turned::by("dn.handshake"));
         };
@@ -211,6 +217,17 @@ impl<G: Gate> Door<'_, G> {
 
     /// Moves the handshake until it needs something that is not bytes.
     async fn until<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        handshake: &mut ServerHandshake,
+        buffer: &mut Buffer,
+        time: Duration,
+    ) -> Result<Pause, Turned> {
+        let pause = self.advance(stream, handshake, buffer, time).await;
+        pause.map_err(|turned| turned.at(buffer.at(handshake.state())))
+    }
+
+    async fn advance<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
         handshake: &mut ServerHandshake,

@@ -14,6 +14,7 @@ use super::{Gate, Peer, Turned};
 use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::metrics::{Kind, Metrics};
+use crate::rfb::Buffer;
 use crate::rfb::handshake::server::Offer;
 use crate::tls::ForViewers;
 
@@ -127,7 +128,7 @@ impl<G: Gate> Listener<G> {
                 self.seated(entered, cut).await;
             }
             Entrance::TlsFirst { vnc_auth } => {
-                let (tls, certificate) = door.secure(tcp).await?;
+                let (tls, certificate) = door.secure(tcp, &Buffer::default()).await?;
                 let entered = door.plain(tls, Offer::InsideTls { vnc_auth }, certificate).await?;
                 self.seated(entered, cut).await;
             }

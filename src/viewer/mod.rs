@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use crate::desk::Presented;
 use crate::governance::{Admission, Refusal};
 use crate::id::{ConnectionId, SessionId};
+use crate::rfb::Where;
 use crate::rfb::input::InputKind;
 use crate::screen::ScreenReader;
 use crate::shutdown::{Shutdown, Switch};
@@ -52,7 +53,10 @@ pub enum Ending {
     /// The viewer cannot follow the screen's new size.
     CannotResize,
     /// The viewer broke the protocol: the code says how.
-    Broken(&'static str),
+    Broken {
+        code: &'static str,
+        at: Where,
+    },
     /// Its connection failed.
     Lost,
     /// Our own fault: its task ended by itself.
@@ -70,10 +74,15 @@ impl Ending {
             Self::NoProgress => "no_progress",
             Self::SlowToPause => "slow_to_pause",
             Self::CannotResize => "cannot_resize",
-            Self::Broken(code) => code,
+            Self::Broken { code, .. } => code,
             Self::Lost => "connection_lost",
             Self::Failed => "failed",
         }
+    }
+
+    /// Where in its words a viewer broke the protocol.
+    pub fn place(self) -> Option<Where> {
+        if let Self::Broken { at, .. } = self { Some(at) } else { None }
     }
 }
 

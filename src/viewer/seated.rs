@@ -71,8 +71,8 @@ impl<G: Gate> Listener<G> {
                 }
                 done = &mut session => {
                     // The session is done, but the system may still hold some of its picture: it has as long as after
-                    // a stop. Whoever has left of itself holds nothing up.
-                    if !done.as_ref().is_ok_and(|tally| tally.ending == Ending::Left) {
+                    // a stop. Whoever has left of itself, or was lost, holds nothing up.
+                    if !done.as_ref().is_ok_and(|tally| matches!(tally.ending, Ending::Left | Ending::Lost)) {
                         self.clock.sleep(GRACE).await;
                     }
                     cut.cut();

@@ -117,6 +117,10 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
 }
 
 impl<S: AsyncRead> Reading<S> {
+    fn broken(&self, code: &'static str) -> Ending {
+        Ending::Broken { code, at: self.buffer.at("session") }
+    }
+
     async fn run(&mut self, demand: &Demand, metrics: &Metrics, clock: &Clock) -> Ending {
         let mut messages = ClientStream::default();
         let (mut window, mut heard) = (clock.now() + PACE, 0u32);
@@ -128,9 +132,8 @@ impl<S: AsyncRead> Reading<S> {
                 (window, heard) = (clock.now() + PACE, 0);
             }
             match messages.advance(self.buffer.unread()) {
-                Err(error) => return Ending::Broken(error.code().dn),
+                Err(error) => return self.broken(error.code().dn),
                 Ok(Some((taken, message))) => {
-                    self.buffer.consume(taken);
                     match message {
                         None => {}
                         Some(ClientMessage::Input(input)) => {
@@ -139,17 +142,18 @@ impl<S: AsyncRead> Reading<S> {
                         }
                         Some(ClientMessage::Request(request)) => {
                             if let Err(error) = demand.hear(request) {
-                                return Ending::Broken(error.code().dn);
+                                return self.broken(error.code().dn);
                             }
                         }
                     }
+                    self.buffer.consume(taken);
                 }
                 Ok(None) => {
-                    let Some(room) = self.buffer.room() else { return Ending::Broken("dn.overlong") };
+                    let Some(room) = self.buffer.room() else { return self.broken("dn.overlong") };
                     match self.stream.read_buf(room).await {
                         Ok(0) => return Ending::Left,
                         Ok(bytes) => self.gauges.hear(bytes),
-                        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ending::Broken("tls.eof"),
+                        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return self.broken("tls.eof"),
                         Err(_) => return Ending::Lost,
                     }
                 }

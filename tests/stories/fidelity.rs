@@ -12,15 +12,16 @@ use super::eye::{Eye, exact};
 use super::house::{House, demo_site};
 use super::script::{GRADIENT, JPEG, Script};
 
+/// Claire, looking at site "a" in this session.
+pub fn identity(session: String) -> Identity {
+    Identity { who: "Claire Martin".to_owned(), what: "Cabinet a".to_owned(), session: SessionId::stored(session) }
+}
+
 /// What a viewer must see of a picture of site "a": marked with its newest session.
 pub fn marked(house: &House, picture: &Picture, format: &PixelFormat) -> Picture {
     let entries = house.entries();
     let started = entries.iter().rev().find(|entry| entry.kind() == "view.started").unwrap();
-    let identity = Identity {
-        who: "Claire Martin".to_owned(),
-        what: "Cabinet a".to_owned(),
-        session: SessionId::stored(started.text("session").to_owned()),
-    };
+    let identity = identity(started.text("session").to_owned());
     let mut marked = picture.clone();
     stamp(&mut marked, Point::default(), &Mark::new(&identity, datetime!(2026-03-01 10:00 UTC)));
     let mut shown = Picture::new(marked.size());

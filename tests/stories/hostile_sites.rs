@@ -2,9 +2,11 @@
 //! numbers are those of the table of hostile inputs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use lucarne::geometry::Size;
+use lucarne::clock::Clock;
+use lucarne::geometry::{Pixel, Point, Rect, Size};
+use lucarne::mark::{Mark, stamp};
 use lucarne::node::act::Act;
 use lucarne::picture::Picture;
 use lucarne::rfb::PixelFormat;
@@ -15,15 +17,25 @@ use lucarne::tls::make_certificates;
 use tokio::task::JoinHandle;
 
 use super::eye::{Eye, exact};
+use super::fidelity::identity;
 use super::house::{House, demo_site, name};
 use super::script::Script;
 use super::villain::{Do, Villain, lets_in, offers, shows_then, update};
 
 /// Somebody who looks at another site all the while.
 pub struct Bystander {
-    updates: Arc<AtomicU64>,
+    seen: Arc<Seen>,
     _script: Script,
     task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Seen {
+    updates: AtomicU64,
+    /// The next picture is to be compared with what the site shows.
+    compare: AtomicBool,
+    /// The longest time between two updates since it was last asked for, in milliseconds.
+    gap: AtomicU64,
 }
 
 impl Drop for Bystander {
@@ -41,23 +53,55 @@ impl Bystander {
     pub async fn looks(house: &House, script: Script) -> Self {
         house.show("a").await;
         let mut eye = Eye::enter(house, &house.ticket("a").await, &exact(ZRLE)).await.unwrap();
-        let updates = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&updates);
+        let session = house.entry(|entry| entry.kind() == "view.started").await.text("session").to_owned();
+        let (clock, seen) = (house.clock.clone(), Arc::new(Seen::default()));
+        let told = Arc::clone(&seen);
         let task = tokio::spawn(async move {
+            let real = Clock::system();
+            let mut last = real.now();
             eye.ask(false).await;
             while eye.update().await {
-                counted.fetch_add(1, Ordering::SeqCst);
+                let gap = (real.now() - last).as_millis() as u64;
+                told.gap.fetch_max(gap, Ordering::SeqCst);
+                last = real.now();
+                if told.compare.swap(false, Ordering::SeqCst) {
+                    let now = clock.wall();
+                    let shows = |minute| is_a_frame(&eye.picture, &Mark::new(&identity(session.clone()), minute));
+                    assert!(shows(now) || shows(now - time::Duration::MINUTE), "a picture that the site never showed");
+                    last = real.now();
+                }
+                told.updates.fetch_add(1, Ordering::SeqCst);
                 eye.ask(true).await;
             }
         });
-        Self { updates, _script: script, task }
+        Self { seen, _script: script, task }
     }
 
-    /// Waits for new pictures: they come, whatever happens meanwhile.
+    /// Waits for new pictures: they come, at their pace and exact, whatever happens and happened meanwhile.
     pub async fn sees_more(&self, house: &House) {
-        let seen = self.updates.load(Ordering::SeqCst);
-        house.until(|| (self.updates.load(Ordering::SeqCst) > seen + 1).then_some(())).await;
+        assert!(!self.task.is_finished(), "the bystander was sent away, or saw a wrong picture");
+        let seen = self.seen.updates.load(Ordering::SeqCst);
+        self.seen.compare.store(true, Ordering::SeqCst);
+        house.until(|| (self.seen.updates.load(Ordering::SeqCst) > seen + 1).then_some(())).await;
+        let gap = self.seen.gap.swap(0, Ordering::SeqCst);
+        assert!(gap < 1000, "no picture for {gap} ms");
     }
+}
+
+/// Whether this is a whole frame of the script, under this mark.
+fn is_a_frame(seen: &Picture, mark: &Mark) -> bool {
+    // A frame's square comes back to its place after 180 frames, to its colour after 32.
+    (0..1440).any(|n| {
+        let square = Rect::new((n * 13 % 180) as u16, 110, 1, 1);
+        let mut frame = Picture::new(square.size());
+        frame.fill(square.size().rect(), Pixel::rgb(200, (n * 40) as u8, 30));
+        stamp(&mut frame, Point { x: square.x, y: square.y }, mark);
+        frame.pixels() == seen.row(square.x, square.y, 1) && {
+            let mut frame = super::script::frame(n);
+            stamp(&mut frame, Point::default(), mark);
+            frame == *seen
+        }
+    })
 }
 
 /// The most memory that this process ever had, in KiB.
@@ -158,6 +202,7 @@ fn messages() -> Vec<Row> {
     let empty = [vec![0, 0, 255, 255], [0; 12].repeat(5000)].concat();
     let jpeg = |data: &[u8]| update(0, 0, 16, 16, TIGHT, &[&[0x90, data.len() as u8][..], data].concat());
     let huge = [0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xdc, 0xff, 0xdc, 3, 1, 0x11, 0, 2, 0x11, 1, 3, 0x11, 1];
+    let progressive = [&[0xff, 0xd8, 0xff, 0xc2, 0, 17, 8, 0, 16, 0, 16][..], &huge[11..]].concat();
     let resize = |n: u32| update(0, 0, 64 + n as u16 % 7, 48, -223, &[]);
     let storm: Vec<u8> = (0..1000).flat_map(resize).collect();
     let cut_text = |length: u32| [&[3, 0, 0, 0][..], &length.to_be_bytes()].concat();
@@ -182,8 +227,10 @@ fn messages() -> Vec<Row> {
         says("21", update(0, 0, 4, 4, TRLE, &[&[128, 1, 1, 1][..], &[255; 64]].concat()), "up.zrle_run"),
         row("22", "lossy", shows_then(vec![Do::Say(jpeg(&huge))]), "up.jpeg"),
         row("22", "lossy", shows_then(vec![Do::Say(jpeg(&huge[..9]))]), "up.jpeg"),
+        row("22", "lossy", shows_then(vec![Do::Say(jpeg(&progressive))]), "up.jpeg"),
         says("22", jpeg(&huge), "up.tight"),
-        says("23", storm, "up.resize_storm"),
+        // Sizes are read at the pace of frames: the hundredth is not at once.
+        Row { seconds: 6, ..says("23", storm, "up.resize_storm") },
         // An odd size message is taken as what it says; the number after it ends the play.
         says(
             "24",
@@ -225,15 +272,37 @@ async fn stage(dir: &std::path::Path, villain: &Villain, script: &Script) -> Hou
     House::open(&sites.concat()).await
 }
 
+/// Where in the conversation a row goes wrong.
+fn state(row: &str) -> &'static str {
+    match row {
+        "1" | "2" => "version",
+        "3" | "4" | "5" | "6" | "7" => "security",
+        "10" | "11" => "server_init",
+        _ => "session",
+    }
+}
+
+/// How many bytes these acts say.
+fn said(acts: &[Do]) -> u64 {
+    let bytes = acts.iter().map(|act| match act {
+        Do::Say(bytes) | Do::Drip(bytes, _) => bytes.len(),
+        Do::Again(bytes, times) => bytes.len() * *times as usize,
+        Do::Hear(_) | Do::Reset => 0,
+    });
+    bytes.sum::<usize>() as u64
+}
+
 async fn plays(rows: Vec<Row>) {
     let dir = tempfile::TempDir::new().unwrap();
-    let clock = lucarne::clock::Clock::running(time::macros::datetime!(2026-03-01 10:00 UTC));
+    let clock = Clock::running(time::macros::datetime!(2026-03-01 10:00 UTC));
     let (villain, script) = (Villain::start(clock.clone()).await, Bystander::site().await);
     let house = stage(dir.path(), &villain, &script).await;
     let bystander = Bystander::looks(&house, script).await;
     let memory = peak_memory();
     for Row { number, site, acts, cause, seconds } in rows {
         let bells = acts.iter().any(|act| matches!(act, Do::Again(bytes, _) if *bytes == [2]));
+        let last = acts.iter().rposition(|act| said(std::slice::from_ref(act)) > 0).unwrap_or(0);
+        let (before, said) = (said(&acts[..last]), said(&acts));
         villain.will(acts);
         let known = house.entries().len();
         let show = house.order(Act::Show { site: name(site) });
@@ -246,11 +315,16 @@ async fn plays(rows: Vec<Row>) {
             }
         };
         tokio::join!(show, time);
-        house
-            .until(|| {
-                house.entries().iter().skip(known).any(|e| e.kind() == "source.refused" && e.text("cause") == cause).then_some(())
-            })
-            .await;
+        let refused =
+            || house.entries().into_iter().skip(known).find(|e| e.kind() == "source.refused" && e.text("cause") == cause);
+        let refused = house.until(refused).await;
+        let offset = refused.public.get("offset").unwrap().as_u64().unwrap();
+        assert!((before..=said).contains(&offset), "row {number}: at {offset}, its last words are {before} to {said}");
+        assert_eq!(refused.text("state"), state(number), "row {number}");
+        if seconds == 0 {
+            let after = house.until(|| villain.left_after()).await;
+            assert!(after < std::time::Duration::from_secs(1), "row {number}: left after {after:?}");
+        }
         bystander.sees_more(&house).await;
         house.stop(site).await;
         let entries = house.entries().split_off(known);
@@ -285,7 +359,7 @@ async fn rows_12_to_28_a_site_that_lies_in_its_messages_is_left_by_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_9_an_unknown_answer_to_a_password_is_never_tried_again() {
     let dir = tempfile::TempDir::new().unwrap();
-    let clock = lucarne::clock::Clock::system();
+    let clock = Clock::system();
     let (villain, script) = (Villain::start(clock).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
     for result in [2u32, 7, u32::MAX] {
@@ -310,7 +384,7 @@ async fn row_9_an_unknown_answer_to_a_password_is_never_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_4_what_is_offered_in_vain_is_named_by_number() {
     let dir = tempfile::TempDir::new().unwrap();
-    let (villain, script) = (Villain::start(lucarne::clock::Clock::system()).await, Script::start(1, RAW).await);
+    let (villain, script) = (Villain::start(Clock::system()).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
     villain.will(offers(&[17, 30, 5]));
     let words = format!("{:?}", house.order(Act::Show { site: name("bare") }).await);
@@ -322,7 +396,7 @@ async fn row_4_what_is_offered_in_vain_is_named_by_number() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_23_a_viewer_is_told_of_two_sizes_a_second_at_most() {
     let dir = tempfile::TempDir::new().unwrap();
-    let (villain, script) = (Villain::start(lucarne::clock::Clock::system()).await, Script::start(1, RAW).await);
+    let (villain, script) = (Villain::start(Clock::system()).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
     // Each size has its picture, sixty of them a second at most.
     let size = |n: u16| {
@@ -343,7 +417,7 @@ async fn row_23_a_viewer_is_told_of_two_sizes_a_second_at_most() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_30_a_link_reset_in_mid_rectangle_leaves_nothing_on_the_next_screen() {
     let dir = tempfile::TempDir::new().unwrap();
-    let (villain, script) = (Villain::start(lucarne::clock::Clock::system()).await, Script::start(1, RAW).await);
+    let (villain, script) = (Villain::start(Clock::system()).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
     villain.will(shows_then(vec![Do::Hear(40), Do::Say(update(0, 0, 64, 48, RAW, &[0xff; 600])), Do::Reset]));
     let _ = house.order(Act::Show { site: name("bare") }).await;

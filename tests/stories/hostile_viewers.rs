@@ -45,13 +45,20 @@ async fn rows_38_to_46_a_viewer_that_breaks_the_protocol_is_closed_by_name_and_o
         ("46 a long fence", [&[248, 0, 0, 0, 0, 0, 0, 0, 65][..], &[0; 65]].concat(), "dn.fence"),
         ("46 an answer without a question", vec![248, 0, 0, 0, 0, 0, 0, 0, 0], "dn.fence"),
     ];
-    let memory = peak_memory();
+    let (memory, real) = (peak_memory(), lucarne::clock::Clock::system());
+    // Version, type, VeNCrypt's version and subtype; name and ticket; ClientInit; a pixel format and three encodings.
+    let good = 12 + 1 + 2 + 4 + (8 + 6 + 26) + 1 + 20 + 4 + 3 * 4;
     for (what, bytes, cause) in cases {
         let known = house.entries().len();
         let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(RAW)).await.unwrap();
+        let said = real.now();
         eye.send(&bytes).await;
+        eye.take_all().await;
+        assert!(eye.event().await.is_none() && real.now() - said < Duration::from_secs(1), "{what}: closed within a second");
         let ended = || house.entries().into_iter().skip(known).find(|entry| entry.kind() == "view.ended");
-        assert_eq!(house.until(ended).await.text("cause"), cause, "{what}");
+        let ended = house.until(ended).await;
+        assert_eq!((ended.text("cause"), ended.text("state")), (cause, "session"), "{what}");
+        assert_eq!(ended.public["offset"].as_u64(), Some(good), "{what}: the message at fault");
         bystander.sees_more(&house).await;
     }
     assert!(peak_memory() - memory < 48 << 10, "memory is bounded");
@@ -83,7 +90,10 @@ async fn rows_39_40_and_45_floods_of_requests_are_merged() {
 async fn row_43_class_unbounded_output_a_viewer_that_never_reads_is_closed_after_thirty_seconds() {
     let (_script, house) = house_showing(2).await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(RAW)).await.unwrap();
+    let memory = peak_memory();
     eye.stuff_itself().await;
+    // Forty-eight megabytes of pictures were asked for; the encoder's and the story's buffers are all there is.
+    assert!(peak_memory() - memory < 4 << 10, "{} KiB more", peak_memory() - memory);
     house.pass(20).await;
     assert!(house.entries().iter().all(|entry| entry.kind() != "view.ended"), "not before");
     house.pass(12).await;

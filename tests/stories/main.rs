@@ -10,6 +10,7 @@
 
 mod canaries;
 mod cli;
+mod cut_short;
 mod disk;
 #[path = "../wire/encoders.rs"]
 mod encoders;

@@ -155,7 +155,9 @@ async fn row_33_who_does_not_speak_rfb_is_told_nothing_and_named() {
         let _ = viewer.read_to_end(&mut answer).await;
         assert_eq!(answer, b"RFB 003.008\n");
         let refused = || house.entries().into_iter().skip(known).find(|entry| entry.kind() == "conn.refused");
-        assert_eq!(house.until(refused).await.text("cause"), "dn.bad_version");
+        let refused = house.until(refused).await;
+        assert_eq!((refused.text("cause"), refused.text("state")), ("dn.bad_version", "version"));
+        assert_eq!(refused.public["offset"].as_u64(), Some(0));
     }
     house.close().await;
 }
@@ -170,7 +172,9 @@ async fn row_37_class_handshake_strings_a_name_or_password_that_is_too_long_is_r
         let lengths = [name.to_be_bytes(), password.to_be_bytes()].concat();
         viewer.write_all(&[b"RFB 003.008\n\x13\0\x02\0\0\x01\0", &lengths[..]].concat()).await.unwrap();
         let refused = || house.entries().into_iter().skip(known).find(|entry| entry.kind() == "conn.refused");
-        assert_eq!(house.until(refused).await.text("cause"), "dn.credential_length", "{name} {password}");
+        let refused = house.until(refused).await;
+        assert_eq!((refused.text("cause"), refused.text("state")), ("dn.credential_length", "login"), "{name} {password}");
+        assert_eq!(refused.public["offset"].as_u64(), Some(19), "after version, type, VeNCrypt's version and subtype");
     }
     house.close().await;
 }

@@ -30,6 +30,8 @@ pub struct Villain {
     pub address: SocketAddr,
     acts: Arc<Mutex<Vec<Do>>>,
     connections: Arc<AtomicUsize>,
+    /// How long after its last word it was left.
+    left_after: Arc<Mutex<Option<Duration>>>,
     task: JoinHandle<()>,
 }
 
@@ -44,25 +46,34 @@ impl Villain {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let (acts, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
-        let (script, counted) = (Arc::clone(&acts), Arc::clone(&connections));
+        let (script, counted, left_after) = (Arc::clone(&acts), Arc::clone(&connections), Arc::default());
+        let left = Arc::clone(&left_after);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let acts = script.lock().unwrap().clone();
-                let clock = clock.clone();
+                let (clock, left): (_, Arc<Mutex<_>>) = (clock.clone(), Arc::clone(&left));
                 tokio::spawn(async move {
+                    let real = Clock::system();
+                    let mut said = real.now();
                     // That the node closes on it is how most of its plays end.
-                    let _ = play(stream, acts, clock).await;
+                    let _ = play(stream, acts, clock, || said = real.now()).await;
+                    *left.lock().unwrap() = Some(real.now() - said);
                 });
             }
         });
-        Self { address, acts, connections, task }
+        Self { address, acts, connections, left_after, task }
     }
 
     /// What whoever connects from now on meets.
     pub fn will(&self, acts: Vec<Do>) {
         *self.acts.lock().unwrap() = acts;
         self.connections.store(0, Ordering::SeqCst);
+        *self.left_after.lock().unwrap() = None;
+    }
+
+    pub fn left_after(&self) -> Option<Duration> {
+        *self.left_after.lock().unwrap()
     }
 
     pub fn connections(&self) -> usize {
@@ -70,10 +81,13 @@ impl Villain {
     }
 }
 
-async fn play(mut stream: TcpStream, acts: Vec<Do>, clock: Clock) -> std::io::Result<()> {
+async fn play(mut stream: TcpStream, acts: Vec<Do>, clock: Clock, mut said: impl FnMut()) -> std::io::Result<()> {
     for act in acts {
         match act {
-            Do::Say(bytes) => stream.write_all(&bytes).await?,
+            Do::Say(bytes) => {
+                said();
+                stream.write_all(&bytes).await?;
+            }
             Do::Again(bytes, times) => {
                 let many = bytes.repeat(1000);
                 for _ in 0..times / 1000 {

@@ -2,7 +2,7 @@
 
 use lucarne::fuzzing;
 use lucarne::rfb::client::ClientStream;
-use lucarne::rfb::encoding::number::{CURSOR, HEXTILE, TIGHT, ZRLE};
+use lucarne::rfb::encoding::number::{CURSOR, HEXTILE, TIGHT, ZLIB, ZRLE};
 use lucarne::rfb::encoding::zlib::Deflater;
 use lucarne::rfb::error::ProtocolError;
 use lucarne::rfb::handshake::server::{Asked, Offer, ServerHandshake, ServerHandshakeError};
@@ -48,6 +48,36 @@ fn class_fixed_scratch_buffer() {
     Deflater::default().compress(&[128, 1, 1, 1, 255, 255, 9], &mut data);
     let body = [&(data.len() as u32).to_be_bytes()[..], &data].concat();
     assert_eq!(code(ZRLE, rect(0, 0, 4, 4, ZRLE, &body)), Some("up.zrle_run"), "a run past its tile");
+}
+
+/// LibVNCClient CVE-2016-9942 and 2026-50538, UltraVNC CVE-2019-8262, TightVNC CVE-2019-15680: too little, too much by
+/// one, a million times too much, a checksum that is wrong, and blocks without end that hold nothing.
+#[test]
+fn class_decompressed_size() {
+    let behind_length = |data: &[u8]| [&(data.len() as u32).to_be_bytes()[..], data].concat();
+    let packed = |bytes: &[u8]| {
+        let mut data = Vec::new();
+        Deflater::default().compress(bytes, &mut data);
+        data
+    };
+    // 16×16 pixels: 1,024 bytes of Zlib, a raw tile of 769 of ZRLE.
+    let of = |encoding, data: &[u8]| code(encoding, rect(0, 0, 16, 16, encoding, &behind_length(data)));
+    for (encoding, right) in [(ZLIB, 1024), (ZRLE, 769)] {
+        assert_eq!(of(encoding, &packed(&vec![0; right])), None, "{encoding}");
+        for (length, error) in [(0, "up.inflate"), (right - 1, "up.inflate"), (right + 1, "up.inflate_limit")] {
+            assert_eq!(of(encoding, &packed(&vec![0; length])), Some(error), "{encoding} of {length} bytes");
+        }
+        assert_eq!(of(encoding, &packed(&vec![0; 100_000_000])), Some("up.inflate_limit"));
+        // An end of the stream (a last, fixed block of nothing) whose Adler-32 is another's.
+        let mut corrupt = packed(&vec![0; right]);
+        corrupt.extend([3, 0, 0xde, 0xad, 0xbe, 0xef]);
+        assert_eq!(of(encoding, &corrupt), Some("up.inflate"), "{encoding}, a wrong checksum");
+        // Stored blocks of nothing: a few are passed over, and then the pixels are missing; more than pixels could
+        // need are not even read.
+        let empty = |n| [&[0x78, 0x01][..], &[0, 0, 0, 0xff, 0xff].repeat(n)].concat();
+        assert_eq!(of(encoding, &empty(50)), Some("up.inflate"), "{encoding}, blocks of nothing");
+        assert_eq!(of(encoding, &empty(200_000)), Some("up.inflate_limit"), "{encoding}, blocks of nothing");
+    }
 }
 
 /// TigerVNC CVE-2019-15695, LibVNCClient CVE-2019-15690: a cursor's size.

@@ -160,7 +160,10 @@ fn fuzz_viewer_handshake() {
     let seeds = [
         b"RFB 003.008\n\x13\0\x02\0\0\x01\x06".to_vec(),
         b"RFB 003.008\n\x13\0\x02\0\0\x01\0\0\0\0\x02\0\0\0\x03abxyz\x01".to_vec(),
+        // An even number of bytes is let in: up to ClientInit, and more after it.
+        b"RFB 003.008\n\x13\0\x02\0\0\x01\0\0\0\0\x02\0\0\0\x04abwxyz\x01\x03".to_vec(),
         [b"RFB 003.003\n".to_vec(), vec![5; 16], vec![1]].concat(),
+        [b"RFB 003.008\n\x02".to_vec(), vec![5; 16], vec![1]].concat(),
     ];
     run("viewer_handshake", &seeds, fuzzing::viewer_handshake);
 }

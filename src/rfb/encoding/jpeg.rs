@@ -17,6 +17,9 @@ pub(super) fn decode(bytes: &[u8], rect: Rect, picture: &mut Picture) -> Result<
     if rect.area() > MAX_AREA {
         return Err(ProtocolError::Jpeg("larger than 4 Mpx"));
     }
+    if !is_sequential(bytes) {
+        return Err(ProtocolError::Jpeg("it is progressive, or not a JPEG"));
+    }
     let options = DecoderOptions::default()
         .set_max_width(rect.width.into())
         .set_max_height(rect.height.into())
@@ -34,6 +37,24 @@ pub(super) fn decode(bytes: &[u8], rect: Rect, picture: &mut Picture) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether its frame is one that is decoded in one pass (T.81 B.2: SOF0 or SOF1). A progressive one can ask for a pass
+/// over the whole picture with each of its scans, and no VNC server sends any.
+fn is_sequential(bytes: &[u8]) -> bool {
+    let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return false };
+    loop {
+        match rest {
+            [0xff, 0xff, ..] => rest = rest.get(1..).unwrap_or_default(),
+            [0xff, 0xc0 | 0xc1, ..] => return true,
+            // Tables, applications' and comments' segments have a length, and stand before the frame.
+            [0xff, 0xc4 | 0xdb | 0xdd | 0xe0..=0xef | 0xfe, a, b, ..] => {
+                let length = usize::from(u16::from_be_bytes([*a, *b]));
+                rest = rest.get(2 + length..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// A JPEG of the picture, `quality` 1 to 100; empty if the encoder cannot (it writes to memory, so it can).

@@ -62,6 +62,17 @@ pub enum Awaits {
     Init,
 }
 
+impl Awaits {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Security => "security",
+            Self::Login => "login",
+            Self::Init => "server_init",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Version,

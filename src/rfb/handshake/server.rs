@@ -133,6 +133,19 @@ impl ServerHandshake {
         }
     }
 
+    /// What the viewer is saying: for a viewer that says it wrong.
+    pub fn state(&self) -> &'static str {
+        match self.stage {
+            Stage::Hello | Stage::Version => "version",
+            Stage::Type => "security_type",
+            Stage::VencryptVersion => "vencrypt_version",
+            Stage::Subtype => "vencrypt_subtype",
+            Stage::AwaitTls => "tls",
+            Stage::Plain | Stage::Response | Stage::Anyone | Stage::Decide => "login",
+            Stage::ClientInit | Stage::Done => "client_init",
+        }
+    }
+
     /// TLS stands: the name and password come next.
     pub fn tls_started(&mut self) {
         self.stage = Stage::Plain;
