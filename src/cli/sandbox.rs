@@ -101,3 +101,37 @@ fn folder_of(path: &Path) -> PathBuf {
         _ => PathBuf::from("."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// R43: a thread that is confined reaches its sites' ports and no other, and listens at its own alone. (Landlock binds
+    /// the thread that asks for it: the rest of this process stays free.)
+    #[test]
+    fn r43_only_registered_ports_are_reached() -> Result<()> {
+        let (site, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        let folder = tempfile::TempDir::new()?;
+        let text = format!(
+            "[node]\nname = \"n\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:5920\"\ncertificate = \"c\"\nkey = \"k\"\n\
+             [[site]]\nname = \"a\"\nlabel = \"A\"\nkind = \"demo\"\naddress = \"{}\"\nsecurity = \"none\"\n",
+            site.local_addr()?
+        );
+        let config = Config::parse(&folder.path().join("lucarne.toml"), &text)?;
+        let (reached, stranger, listening) = std::thread::spawn(move || {
+            rustix::thread::set_no_new_privs(true)?;
+            confine(&config)?;
+            let stranger = TcpStream::connect(other.local_addr()?).map_err(|error| error.kind());
+            anyhow::Ok((TcpStream::connect(site.local_addr()?), stranger, TcpListener::bind("127.0.0.1:0")))
+        })
+        .join()
+        .map_err(|_| anyhow::anyhow!("the confined thread failed"))??;
+        assert!(reached.is_ok(), "{reached:?}");
+        assert_eq!(stranger.err(), Some(ErrorKind::PermissionDenied));
+        assert_eq!(listening.err().map(|error| error.kind()), Some(ErrorKind::PermissionDenied));
+        Ok(())
+    }
+}

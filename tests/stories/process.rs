@@ -26,6 +26,11 @@ struct Served {
 
 /// `wrap` stands before the command: a program that prepares the process and becomes it.
 async fn served(wrap: &str) -> Served {
+    served_by(&format!("exec {wrap} {}", env!("CARGO_BIN_EXE_lucarne"))).await
+}
+
+/// The same, by a line of the shell that ends with the program.
+async fn served_by(line: &str) -> Served {
     let (dir, clock, script) = (TempDir::new().unwrap(), Clock::system(), Script::start(2, number::TIGHT).await);
     let root = dir.path().join("n1");
     let (config, viewers) = (root.join("lucarne.toml"), free_port());
@@ -35,9 +40,9 @@ async fn served(wrap: &str) -> Served {
     let text = text.replace("127.0.0.1:5901", &script.address.to_string()).replace("5920", &viewers.to_string());
     let text = text.replace("# connections_per_minute = 30 ", "connections_per_minute = 10000 ");
     std::fs::write(&config, text.replace("9620", &free_port().to_string())).unwrap();
-    let command = format!("{wrap} {} serve", env!("CARGO_BIN_EXE_lucarne")).replace("$DATA", root.join("data").to_str().unwrap());
+    let command = format!("{line} serve").replace("$DATA", root.join("data").to_str().unwrap());
     let mut command_line = Command::new("sh");
-    command_line.args(["-c", &format!("exec {command}")]).env("LUCARNE_CONFIG", &config);
+    command_line.args(["-c", &command]).env("LUCARNE_CONFIG", &config);
     let node = Program::start(&mut command_line, &dir.path().join("serve.log"));
     let served = Served { node, config, dir, viewers, clock, _script: script };
     served.until(|| std::net::TcpStream::connect(("127.0.0.1", viewers)).is_ok()).await;
@@ -61,6 +66,12 @@ impl Served {
 
     async fn looks(&self) -> Eye {
         assert_eq!(says(&self.config, &["site", "show", "my-site"], ""), "my-site is shown\n");
+        let mut eye = self.enters(&exact(number::TIGHT)).await;
+        assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
+        eye
+    }
+
+    async fn enters(&self, encodings: &[i32]) -> Eye {
         let ticket: serde_json::Value =
             serde_json::from_str(&says(&self.config, &["--json", "ticket", "claire", "my-site"], "")).unwrap();
         let door = Door {
@@ -73,9 +84,7 @@ impl Served {
             exclusive: false,
         };
         let secret = ticket["secret"].as_str().unwrap();
-        let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
-        assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
-        eye
+        Eye::through(&door, "claire", secret, PixelFormat::NATIVE, encodings).await.unwrap()
     }
 }
 
@@ -158,6 +167,94 @@ async fn a_served_node_dumps_no_core_gains_no_privilege_and_keeps_to_its_own_fil
     served.until(|| entries(&served.data().join("trace")).iter().filter(|(kind, _)| kind == "config.changed").count() == 2).await;
     eye.ask(false).await;
     assert!(eye.update().await, "who looked looks on");
+}
+
+/// Nobody but root looks into the node's memory: to the system its files in /proc are root's, whoever it runs as.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r05_the_memory_of_a_served_node_is_not_even_its_own_users_to_read() {
+    use std::os::unix::fs::MetadataExt;
+    // Root would own them anyway: there the node runs as somebody else, on a copy of its program that they may run.
+    let open = TempDir::new().unwrap();
+    let program = open.path().join("lucarne");
+    std::fs::copy(env!("CARGO_BIN_EXE_lucarne"), &program).unwrap();
+    let as_root = rustix::process::getuid().is_root();
+    let wrap = if as_root {
+        let parts = [open.path().display().to_string(), "$DATA/../..".to_owned()].join(" ");
+        format!(
+            "chmod -R a+rX {parts} && chown -R 65534 $DATA/../.. && exec setpriv --reuid 65534 --clear-groups {}",
+            program.display()
+        )
+    } else {
+        program.display().to_string()
+    };
+    let served = served_by(&wrap).await;
+    let user = std::fs::metadata(format!("/proc/{}", std::process::id())).unwrap().uid();
+    let owner = |file: &str| std::fs::metadata(format!("/proc/{}/{file}", served.node.id())).unwrap().uid();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.node.id())).unwrap();
+    let runs_as = if as_root { 65_534 } else { user };
+    assert!(status.lines().any(|line| line.starts_with("Uid:") && line.contains(&runs_as.to_string())), "{status}");
+    assert_eq!((owner("mem"), owner("maps"), owner("environ")), (0, 0, 0), "it can be dumped");
+    // A process that gives nothing up is its user's.
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid", &runs_as.to_string(), "--clear-groups", "sleep", "60"]);
+    if as_root {
+        let other = Program::start(&mut other, &served.dir.path().join("sleep.log"));
+        served.until(|| std::fs::metadata(format!("/proc/{}/mem", other.id())).is_ok_and(|mem| mem.uid() == runs_as)).await;
+    }
+}
+
+/// What a viewer is sent but for the colours of pixels: messages, padding and fourth bytes.
+fn around_the_colours(mut bytes: &[u8]) -> Vec<u8> {
+    let mut around = Vec::new();
+    let mut take = |n: usize, every: usize| {
+        around.extend(bytes[..n].iter().skip(every - 1).step_by(every));
+        let taken = bytes[..n].to_vec();
+        bytes = &bytes[n..];
+        (taken, bytes.first().copied())
+    };
+    let mut next = take(0, 1).1;
+    while let Some(kind) = next {
+        if kind != 0 {
+            next = take(if kind == 248 { 9 } else { 1 }, 1).1;
+            continue;
+        }
+        let (head, _) = take(4, 1);
+        for _ in 0..u16::from_be_bytes([head[2], head[3]]) {
+            let rect = take(12, 1).0;
+            let [_, _, width, height] = [0, 2, 4, 6].map(|n| usize::from(u16::from_be_bytes([rect[n], rect[n + 1]])));
+            next = match i32::from_be_bytes(rect[8..].try_into().unwrap()) {
+                number::RAW => take(width * height * 4, 4).1,
+                number::EXTENDED_DESKTOP_SIZE => take(20, 1).1,
+                other => panic!("encoding {other} was not asked for"),
+            };
+        }
+    }
+    around
+}
+
+/// LibVNCServer CVE-2019-15681, UltraVNC CVE-2019-8259: two nodes whose memory is filled with different bytes before use
+/// send the same, down to the padding.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_stale_memory_what_is_sent_does_not_depend_on_what_memory_held() {
+    let mut sent = Vec::new();
+    for poison in [0x5a, 0xc3] {
+        let served = served(&format!("env MALLOC_PERTURB_={poison}")).await;
+        assert!(says(&served.config, &["site", "pause", "my-site"], "").contains("my-site is paused"));
+        let whole = [3, 0, 0, 0, 0, 0, 255, 255, 255, 255];
+        let mut eye =
+            served.enters(&[number::RAW, number::EXTENDED_DESKTOP_SIZE, number::FENCE, number::CONTINUOUS_UPDATES]).await;
+        eye.send(&whole).await;
+        let mut bytes = eye.take_all().await;
+        assert_eq!(says(&served.config, &["site", "show", "my-site"], ""), "my-site is shown\n");
+        for _ in 0..2 {
+            eye.send(&whole).await;
+            bytes.extend(eye.take_all().await);
+        }
+        let around = [eye.hello.clone(), around_the_colours(&bytes)].concat();
+        assert!(around.len() > 1024 * 768 + 200 * 150, "{} bytes: a blank screen, a size and a picture", around.len());
+        sent.push(around);
+    }
+    assert!(sent[0] == sent[1], "they differ at {:?}", sent[0].iter().zip(&sent[1]).position(|(a, b)| a != b));
 }
 
 /// x11vnc CVE-2020-29074, LibVNC CVE-2019-20839: nobody else on the machine reads or reaches what is the node's.

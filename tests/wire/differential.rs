@@ -2,67 +2,17 @@
 //! vnc-rs 0.6 reads it with a length before it and tiles of 64×64, which RFC 6143 §7.7.5 has not.)
 
 use lucarne::clock::Clock;
-use lucarne::geometry::{Pixel, Rect, Size};
+use lucarne::geometry::{Pixel, Rect};
 use lucarne::picture::Picture;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number::{COPY_RECT, RAW, TIGHT, ZRLE};
-use lucarne::rfb::encoding::{raw, tight, zlib::Deflater, zrle};
 use lucarne::rfb::handshake::server::server_init;
-use lucarne::rfb::server::{Event, ServerStream, put_rect, put_update};
+use lucarne::rfb::server::{Event, ServerStream};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::dice::{Dice, SIZE};
 use vnc::{PixelFormat as VncFormat, VncConnector, VncEncoding, VncEvent};
-
-const SIZE: Size = Size::new(140, 90);
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as u32 % below.max(1)
-    }
-
-    /// A picture of few or many colours, in runs short or long.
-    fn picture(&mut self, size: Size) -> Picture {
-        let (colours, run) = ([1, 2, 3, 9, 40, 300, 100_000][self.roll(7) as usize], 1 + self.roll(50));
-        let (mut picture, mut left, mut pixel) = (Picture::new(size), 0, Pixel::BLACK);
-        for y in 0..size.height {
-            for place in picture.row_mut(0, y, size.width) {
-                if left == 0 {
-                    left = 1 + self.roll(run);
-                    pixel = Pixel(self.roll(colours).wrapping_mul(0x9e37_79b1) & 0x00ff_ffff);
-                }
-                left -= 1;
-                *place = pixel;
-            }
-        }
-        picture
-    }
-}
-
-/// Thirty updates of odd rectangles in one encoding, each a part of a picture of its own.
-fn session(encoding: i32, dice: &mut Dice) -> Vec<u8> {
-    let (format, mut out) = (PixelFormat::NATIVE, Vec::new());
-    let (mut zlib, mut streams) = (Deflater::default(), tight::Deflaters::default());
-    for _ in 0..30 {
-        let (x, y) = (dice.roll(100) as u16, dice.roll(60) as u16);
-        let rect =
-            Rect::new(x, y, 1 + dice.roll(u32::from(SIZE.width - x)) as u16, 1 + dice.roll(u32::from(SIZE.height - y)) as u16);
-        let picture = dice.picture(rect.size());
-        put_update(1, &mut out);
-        put_rect(rect, encoding, &mut out);
-        match encoding {
-            TIGHT => drop(tight::encode(&picture, &format, tight::Loss::None, &mut streams, &mut out)),
-            ZRLE => zrle::encode(&picture, &format.cpixel(), &mut zlib, &mut out),
-            COPY_RECT => out.extend([x / 2, y / 3].map(u16::to_be_bytes).concat()),
-            _ => raw::encode(&picture, &format.pixel(), &mut out),
-        }
-    }
-    out
-}
 
 fn ours(bytes: &[u8]) -> Picture {
     let mut stream = ServerStream::new(PixelFormat::NATIVE, &[TIGHT, ZRLE, COPY_RECT]);
@@ -120,8 +70,8 @@ async fn an_independent_decoder_sees_the_same_pixels() {
     let mut dice = Dice(0x1234_5678_9abc_def1);
     for encoding in [RAW, ZRLE, TIGHT, COPY_RECT] {
         for round in 0..8 {
-            let mut bytes = session(RAW, &mut dice);
-            bytes.extend(session(encoding, &mut dice));
+            let mut bytes = dice.session(RAW, 30);
+            bytes.extend(dice.session(encoding, 30));
             let expected = ours(&bytes);
             let seen = theirs(&bytes, &expected).await;
             let wrong = seen.pixels().iter().zip(expected.pixels()).filter(|(a, b)| a != b).count();

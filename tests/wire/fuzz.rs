@@ -3,45 +3,7 @@
 
 use lucarne::fuzzing;
 
-/// A small generator: the same inputs in every run of the same count.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % below.max(1)
-    }
-
-    /// Values that lengths and coordinates break on.
-    fn edge(&mut self) -> u8 {
-        [0, 1, 2, 15, 16, 63, 64, 127, 128, 129, 130, 254, 255][self.roll(13)]
-    }
-
-    fn mutate(&mut self, seed: &[u8]) -> Vec<u8> {
-        let mut data = seed.to_vec();
-        for _ in 0..1 + self.roll(6) {
-            let at = self.roll(data.len());
-            match self.roll(6) {
-                0 => data.truncate(at),
-                1 => data.insert(at, self.edge()),
-                2 if !data.is_empty() => {
-                    data.remove(at);
-                }
-                3 => {
-                    let piece: Vec<u8> = data.iter().skip(at).take(self.roll(64)).copied().collect();
-                    let to = self.roll(data.len());
-                    data.splice(to..to, piece);
-                }
-                4 if !data.is_empty() => data[at] ^= 1 << self.roll(8),
-                _ if !data.is_empty() => data[at] = self.edge(),
-                _ => {}
-            }
-        }
-        data
-    }
-}
+use super::dice::Dice;
 
 fn run(name: &str, seeds: &[Vec<u8>], oracle: impl Fn(&[u8])) {
     if let Ok(folder) = std::env::var("LUCARNE_SEEDS") {
@@ -118,7 +80,7 @@ fn noise() -> lucarne::picture::Picture {
     let mut picture = lucarne::picture::Picture::new(lucarne::geometry::Size::new(70, 40));
     let mut dice = Dice(77);
     for y in 0..40 {
-        picture.row_mut(0, y, 70).iter_mut().for_each(|p| *p = lucarne::geometry::Pixel(dice.roll(1 << 24) as u32));
+        picture.row_mut(0, y, 70).iter_mut().for_each(|p| *p = lucarne::geometry::Pixel(dice.roll(1 << 24)));
     }
     picture
 }

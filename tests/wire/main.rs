@@ -4,9 +4,11 @@
 
 mod captures;
 mod classes;
+mod dice;
 mod differential;
 mod encoders;
 mod fuzz;
 mod golden;
 mod hostile;
+mod libvncclient;
 mod roundtrip;
