@@ -98,14 +98,6 @@ impl Picture {
         }
     }
 
-    /// Copies the pixels of `rect` from another picture, at the same place.
-    pub fn copy_from(&mut self, source: &Self, rect: Rect) {
-        let Some(rect) = rect.intersect(self.size.rect()).and_then(|r| r.intersect(source.size.rect())) else { return };
-        for y in rect.y..rect.y + rect.height {
-            self.row_mut(rect.x, y, rect.width).copy_from_slice(source.row(rect.x, y, rect.width));
-        }
-    }
-
     /// Puts rows of `rect.width` pixels at `rect`; what is missing or outside is left alone.
     pub fn put(&mut self, rect: Rect, pixels: &[Pixel]) {
         if rect.width == 0 {

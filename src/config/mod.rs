@@ -12,6 +12,7 @@ use crate::geometry::Rect;
 use crate::governance::Kind;
 use crate::id::SiteName;
 use crate::rfb::handshake::client::{Login, Transport};
+use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
 use written::At;
 
@@ -71,8 +72,7 @@ pub struct Site {
     pub tls12: bool,
     pub login: Login,
     pub max_fps: u32,
-    /// Whether the site may be asked for JPEG.
-    pub lossy: bool,
+    pub jpeg: Jpeg,
     pub masks: Vec<Rect>,
 }
 
@@ -202,7 +202,11 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
         trust,
         tls12: site.tls12,
         max_fps: fps,
-        lossy: site.lossy,
+        jpeg: match site.jpeg {
+            written::Jpeg::Never => Jpeg::Never,
+            written::Jpeg::Films => Jpeg::Films,
+            written::Jpeg::Always => Jpeg::Always,
+        },
         masks: site.masks.into_iter().map(|[x, y, width, height]| Rect::new(x, y, width, height)).collect(),
     })
 }

@@ -76,6 +76,15 @@ pub(super) enum Security {
     Vencrypt,
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Jpeg {
+    Never,
+    #[default]
+    Films,
+    Always,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Site {
@@ -93,7 +102,7 @@ pub(super) struct Site {
     #[serde(default = "thirty")]
     pub max_fps: Spanned<u32>,
     #[serde(default)]
-    pub lossy: bool,
+    pub jpeg: Jpeg,
     #[serde(default)]
     pub masks: Vec<[u16; 4]>,
 }

@@ -105,7 +105,7 @@ pub fn target(site: &Site, clock: &Clock) -> Result<Target> {
         tls: tls.with_context(|| format!("the trust of site {:?}", site.name.as_str()))?,
         server_name: site.server_name.clone(),
         login: site.login.clone(),
-        pace: Pace { max_fps: site.max_fps, lossy: site.lossy },
+        pace: Pace { max_fps: site.max_fps, jpeg: site.jpeg },
     })
 }
 

@@ -5,6 +5,15 @@ use super::error::{Halt, ProtocolError};
 use super::{PixelFormat, Reader};
 use crate::geometry::Rect;
 
+/// When a site is asked for JPEG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jpeg {
+    Never,
+    /// While a film runs; when it is over the screen is asked for again without loss.
+    Films,
+    Always,
+}
+
 /// Bytes for a site. Only the handshake and [`Request`] can make them, and the upstream socket takes nothing else.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outbound(Vec<u8>);

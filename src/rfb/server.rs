@@ -93,13 +93,17 @@ pub struct Advance {
 impl ServerStream {
     /// A stream in `format`, whose server was asked for the encodings `asked`.
     pub fn new(format: PixelFormat, asked: &[i32]) -> Self {
-        Self {
-            state: State::Idle,
-            format,
-            asked: asked.to_vec(),
-            streams: Streams { jpeg: asked.iter().any(|n| number::QUALITY.contains(n)), ..Streams::default() },
-            covered: 0,
-        }
+        let mut stream = Self { state: State::Idle, format, asked: Vec::new(), streams: Streams::default(), covered: 0 };
+        stream.ask(asked);
+        stream
+    }
+
+    /// The server is asked for these too from now on. What was asked before may still come.
+    pub fn ask(&mut self, encodings: &[i32]) {
+        self.asked.extend_from_slice(encodings);
+        self.asked.sort_unstable();
+        self.asked.dedup();
+        self.streams.jpeg |= encodings.iter().any(|n| number::QUALITY.contains(n));
     }
 
     /// Whether a message has begun and not ended: only then is silence a fault.

@@ -1,7 +1,8 @@
 //! When each tile of the screen last changed.
 
-use super::region::{Grid, Region};
-use crate::geometry::{Rect, Size};
+use super::region::{Grid, Region, TILE};
+use crate::geometry::{Pixel, Rect, Size};
+use crate::picture::Picture;
 
 /// A version per tile. Version 0 is "never"; a reader that has seen nothing sees everything.
 #[derive(Debug, Default)]
@@ -28,12 +29,28 @@ impl Versions {
         self.tiles.resize(self.grid.len(), self.latest);
     }
 
-    pub(super) fn changed(&mut self, damage: &[Rect]) {
+    /// Brings each row of these places up to date, and marks the tiles in which it was not: `fresh` puts the row at
+    /// that x and y, with its width, into its last argument. What was sent again as it was is no change.
+    pub(super) fn bring(
+        &mut self,
+        picture: &mut Picture,
+        damage: &[Rect],
+        mut fresh: impl FnMut(u16, u16, u16, &mut Vec<Pixel>),
+    ) {
         self.latest += 1;
-        for rect in damage {
-            for tile in self.grid.tiles(*rect) {
-                if let Some(version) = self.tiles.get_mut(tile) {
-                    *version = self.latest;
+        let mut row = Vec::new();
+        for rect in damage.iter().map(|rect| self.grid.align(*rect)) {
+            for y in rect.y..rect.y + rect.height {
+                row.clear();
+                fresh(rect.x, y, rect.width, &mut row);
+                let versions = self.grid.in_row(&mut self.tiles, rect, y);
+                let (tiles, news) = (picture.row_mut(rect.x, y, rect.width).chunks_mut(TILE.into()), row.chunks(TILE.into()));
+                for (version, (shown, new)) in versions.iter_mut().zip(tiles.zip(news)) {
+                    // Without a branch for each pixel: this is done for all that a site sends.
+                    if shown.iter().zip(new).fold(0, |differs, (a, b)| differs | a.0 ^ b.0) != 0 {
+                        shown.copy_from_slice(new);
+                        *version = self.latest;
+                    }
                 }
             }
         }

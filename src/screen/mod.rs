@@ -144,17 +144,17 @@ impl ScreenWriter {
         }
         published.face = Face::Live;
         published.proved = Some(now);
-        for rect in if fresh { &whole } else { damage } {
-            published.picture.copy_from(canvas, *rect);
-            for mask in masks.iter().filter_map(|mask| mask.intersect(*rect)) {
-                published.picture.fill(mask, Pixel::BLACK);
-            }
-        }
+        let Published { picture, versions, .. } = &mut *published;
         if fresh {
-            published.versions.all_changed(size);
-        } else {
-            published.versions.changed(damage);
+            versions.all_changed(size);
         }
+        versions.bring(picture, if fresh { &whole } else { damage }, |x, y, width, row| {
+            row.extend_from_slice(canvas.row(x, y, width));
+            for mask in masks.iter().filter_map(|mask| mask.intersect(Rect::new(x, y, width, 1))) {
+                let from = usize::from(mask.x - x);
+                row.get_mut(from..from + usize::from(mask.width)).unwrap_or_default().fill(Pixel::BLACK);
+            }
+        });
         let version = published.versions.latest();
         drop(published);
         self.shared.version.send_replace(version);

@@ -28,6 +28,22 @@ impl Grid {
         self.across() * usize::from(self.size.height.div_ceil(TILE))
     }
 
+    /// The smallest rectangle of whole tiles around `rect`, inside the screen.
+    pub(super) fn align(self, rect: Rect) -> Rect {
+        let (x, y) = (rect.x / TILE * TILE, rect.y / TILE * TILE);
+        let side = |end: u32, start: u16, limit: u16| {
+            let end = end.next_multiple_of(TILE.into()).min(limit.into());
+            u16::try_from(end.saturating_sub(start.into())).unwrap_or(u16::MAX)
+        };
+        Rect::new(x, y, side(rect.right(), x, self.size.width), side(rect.bottom(), y, self.size.height))
+    }
+
+    /// What is kept for the tiles that row `y` of a rectangle of whole tiles goes through.
+    pub(super) fn in_row<T>(self, tiles: &mut [T], rect: Rect, y: u16) -> &mut [T] {
+        let first = usize::from(y / TILE) * self.across() + usize::from(rect.x / TILE);
+        tiles.get_mut(first..first + usize::from(rect.width.div_ceil(TILE))).unwrap_or_default()
+    }
+
     /// The tiles that a rectangle touches.
     pub(super) fn tiles(self, rect: Rect) -> impl Iterator<Item = usize> {
         let rect = rect.intersect(self.size.rect()).unwrap_or_default();
@@ -58,13 +74,7 @@ impl Region {
 
     /// The smallest rectangle of whole tiles around `rect`, inside the screen.
     pub fn align(&self, rect: Rect) -> Rect {
-        let size = self.grid.size();
-        let (x, y) = (rect.x / TILE * TILE, rect.y / TILE * TILE);
-        let side = |end: u32, start: u16, limit: u16| {
-            let end = end.next_multiple_of(TILE.into()).min(limit.into());
-            u16::try_from(end.saturating_sub(start.into())).unwrap_or(u16::MAX)
-        };
-        Rect::new(x, y, side(rect.right(), x, size.width), side(rect.bottom(), y, size.height))
+        self.grid.align(rect)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -21,6 +21,8 @@ use crate::shutdown::Shutdown;
 
 /// Each step of entering a site may take this long.
 const STEP: Duration = Duration::from_secs(10);
+/// Decoding goes on for this long before others have their turn: a step of it is shorter.
+const SLICE: Duration = Duration::from_micros(500);
 /// Failed reconnection for this long ends the link.
 const GIVE_UP: Duration = Duration::from_secs(60);
 /// Viewers keep the last picture this long, marked stale.
@@ -222,9 +224,13 @@ impl Link {
 
     async fn converse(&mut self, wire: &mut Wire, buffer: &mut Buffer, session: &mut Session) -> Result<Over, LinkError> {
         loop {
+            let mut since = self.clock.now();
             while session.work(buffer, &mut self.screen, self.clock.now())? {
-                // One slice of pixels done: others may want the core.
-                tokio::task::yield_now().await;
+                if self.clock.now() - since >= SLICE {
+                    // Others may want the core.
+                    tokio::task::yield_now().await;
+                    since = self.clock.now();
+                }
                 if self.stop.reason().is_some() || self.flush(wire, session).await? {
                     return Ok(Over::Stopped);
                 }

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::film::Film;
 use crate::geometry::{Rect, Size};
 use crate::metrics::{Kind, Metrics};
 use crate::rfb::encoding::number;
 use crate::rfb::error::ProtocolError;
+use crate::rfb::request::Jpeg;
 use crate::rfb::server::{Dropped, Event, ServerStream};
 use crate::rfb::{Buffer, Encode, Fence, Outbound, PixelFormat, Request};
 use crate::screen::ScreenWriter;
@@ -35,7 +37,7 @@ const PROBE: &[u8] = b"lucarne";
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     pub max_fps: u32,
-    pub lossy: bool,
+    pub jpeg: Jpeg,
 }
 
 impl Pace {
@@ -44,14 +46,14 @@ impl Pace {
     }
 
     /// The encodings asked of every site, best first. No cursor: the site draws its pointer into the picture.
-    pub fn encodings(self) -> Vec<i32> {
+    pub fn encodings(self, film: bool) -> Vec<i32> {
         use number::*;
         let mut list = vec![COPY_RECT, TIGHT, ZRLE, ZLIB, HEXTILE, TRLE, CORRE, RRE, RAW];
         list.extend([DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE, LAST_RECT, DESKTOP_NAME, FENCE, CONTINUOUS_UPDATES]);
         // Compression 1: the site's CPU is not ours to spend.
         list.push(COMPRESSION.start() + 1);
-        if self.lossy {
-            list.push(QUALITY.start() + 8);
+        if self.jpeg == Jpeg::Always || film && self.jpeg == Jpeg::Films {
+            list.push(QUALITY.start() + if self.jpeg == Jpeg::Always { 8 } else { 7 });
         }
         list
     }
@@ -122,13 +124,14 @@ pub struct Session {
     resizes: Rate,
     asked_fences: Rate,
     opened: bool,
+    film: Film,
 }
 
 impl Session {
     /// Says what we want to a site of this size; the screen is blank until its first picture is whole.
     pub fn new(pace: Pace, size: Size, metrics: Metrics, screen: &mut ScreenWriter, now: Instant) -> Self {
         screen.open(size);
-        let encodings = pace.encodings();
+        let encodings = pace.encodings(false);
         let mut session = Self {
             stream: ServerStream::new(PixelFormat::NATIVE, &encodings),
             pace,
@@ -150,6 +153,7 @@ impl Session {
             resizes: Rate::new(now),
             asked_fences: Rate::new(now),
             opened: false,
+            film: Film::new(now),
         };
         session.say(&Request::SetPixelFormat(PixelFormat::NATIVE));
         session.say(&Request::SetEncodings(encodings));
@@ -275,6 +279,9 @@ impl Session {
         }
         let area = screen.canvas().size().rect();
         let resized = std::mem::take(&mut self.resized);
+        if self.pace.jpeg == Jpeg::Films {
+            self.damage.iter().for_each(|rect| self.film.saw(screen.canvas(), *rect));
+        }
         if !self.damage.is_empty() {
             screen.publish(&self.damage, now);
             self.opened = true;
@@ -299,6 +306,9 @@ impl Session {
     /// Does what is due: asks for the next update, asks a silent site whether it is there, gives up on a stalled one.
     pub fn tick(&mut self, screen: &mut ScreenWriter, now: Instant) -> Result<(), SessionError> {
         let area = screen.canvas().size().rect();
+        if let Some(runs) = self.film.turn(now) {
+            self.turn_film(runs, area);
+        }
         if self.ask_at.is_some_and(|at| at <= now) {
             self.ask_at = None;
             self.say(&Request::FramebufferUpdate { incremental: true, area });
@@ -334,6 +344,16 @@ impl Session {
         Ok(())
     }
 
+    /// While a film runs it is asked for as JPEG; when it is over, the screen is asked for again as it is.
+    fn turn_film(&mut self, runs: bool, area: Rect) {
+        let encodings = self.pace.encodings(runs);
+        self.stream.ask(&encodings);
+        self.say(&Request::SetEncodings(encodings));
+        if !runs {
+            self.say(&Request::FramebufferUpdate { incremental: false, area });
+        }
+    }
+
     /// When [`Session::tick`] must be called at the latest.
     pub fn deadline(&self, now: Instant) -> Instant {
         let mut deadline = self.probed.map_or(self.proved + SILENCE, |at| at + ANSWER);
@@ -346,6 +366,6 @@ impl Session {
         }
         // Never in the past: what is due was done by the tick before, but for what waits on other things.
         let deadline = deadline.max(now + Duration::from_millis(1));
-        self.ask_at.map_or(deadline, |at| at.min(deadline))
+        [self.ask_at, self.film.deadline()].into_iter().flatten().fold(deadline, Instant::min)
     }
 }

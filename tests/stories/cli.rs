@@ -113,7 +113,7 @@ fn wrong_settings_are_named_by_file_line_and_key_with_what_to_write() {
         ("name = \"my-site\"", "name = \"My Site\"", "TOML", "lower-case letters"),
         ("# max_fps = 30", "max_fps = 300 #", "site.max_fps", "from 1 to 60"),
         ("# pin = \"…\"", "pin = \"abc\" #", "site.pin", "64 hexadecimal digits"),
-        ("# lossy = false", "glossy = true #", "TOML", "glossy"),
+        ("# jpeg = \"films\"", "jpeg = \"sometimes\" #", "TOML", "sometimes"),
         ("# login = { password_file", "login = { password_file", "site.login.password_file", "cannot be read"),
     ];
     for (from, to, key, remedy) in cases {

@@ -142,7 +142,7 @@ async fn a_viewer_that_asks_for_the_screen_in_parts_gets_all_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_that_may_lose_pixels_sends_jpeg_and_one_that_may_not_is_closed_for_it() {
     let script = Script::start(1, JPEG).await;
-    let house = House::open(&format!("{}lossy = true\n", demo_site("a", script.address))).await;
+    let house = House::open(&format!("{}jpeg = \"always\"\n", demo_site("a", script.address))).await;
     house.show("a").await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
     let expected = marked(&house, &script.last(), &PixelFormat::NATIVE);

@@ -265,7 +265,7 @@ async fn stage(dir: &std::path::Path, villain: &Villain, script: &Script) -> Hou
     let sites = [
         demo_site("a", script.address),
         site("bare", "none", String::new()),
-        site("lossy", "none", "lossy = true".to_owned()),
+        site("lossy", "none", "jpeg = \"always\"".to_owned()),
         site("password", "none", format!("login = {{ password_file = {:?} }}", dir.join("password"))),
         site("vencrypt", "vencrypt", format!("ca = {:?}", dir.join("ca.pem"))),
     ];

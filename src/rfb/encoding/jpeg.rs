@@ -57,16 +57,17 @@ fn is_sequential(bytes: &[u8]) -> bool {
     }
 }
 
-/// A JPEG of the picture, `quality` 1 to 100; empty if the encoder cannot (it writes to memory, so it can).
+/// A JPEG of the picture, `quality` 1 to 100, its colours at half the resolution as in any film; empty if the encoder
+/// cannot (it writes to memory, so it can). What was lost is sent again once it is still.
 pub(super) fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
-    let mut rgb = Vec::with_capacity(picture.pixels().len() * 3);
-    picture.pixels().iter().for_each(|p| rgb.extend_from_slice(&[p.r(), p.g(), p.b()]));
+    let mut bytes = vec![0; picture.pixels().len() * 4];
+    let (places, _) = bytes.as_chunks_mut::<4>();
+    places.iter_mut().zip(picture.pixels()).for_each(|(place, pixel)| *place = pixel.0.to_le_bytes());
     let mut out = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
-    let sampling = if quality >= 85 { jpeg_encoder::SamplingFactor::F_1_1 } else { jpeg_encoder::SamplingFactor::F_2_2 };
-    encoder.set_sampling_factor(sampling);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
     let size = picture.size();
-    match encoder.encode(&rgb, size.width, size.height, jpeg_encoder::ColorType::Rgb) {
+    match encoder.encode(&bytes, size.width, size.height, jpeg_encoder::ColorType::Bgra) {
         Ok(()) => out,
         Err(_) => Vec::new(),
     }
