@@ -1,5 +1,6 @@
 //! JPEG inside Tight: a whole JFIF picture of exactly the rectangle's size.
 
+use jpeg_encoder::{ChromaSubsamplingMethod, ImageBuffer, JpegColorType, SamplingFactor};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -60,15 +61,50 @@ fn is_sequential(bytes: &[u8]) -> bool {
 /// A JPEG of the picture, `quality` 1 to 100, its colours at half the resolution as in any film; empty if the encoder
 /// cannot (it writes to memory, so it can). What was lost is sent again once it is still.
 pub(super) fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
-    let mut bytes = vec![0; picture.pixels().len() * 4];
-    let (places, _) = bytes.as_chunks_mut::<4>();
-    places.iter_mut().zip(picture.pixels()).for_each(|(place, pixel)| *place = pixel.0.to_le_bytes());
     let mut out = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-    let size = picture.size();
-    match encoder.encode(&bytes, size.width, size.height, jpeg_encoder::ColorType::Bgra) {
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Nearest);
+    match encoder.encode_image(Halved(picture)) {
         Ok(()) => out,
         Err(_) => Vec::new(),
+    }
+}
+
+/// A picture as JFIF has it: light for each pixel, colours for the first of each four, which are all that are used.
+struct Halved<'a>(&'a Picture);
+
+impl ImageBuffer for Halved<'_> {
+    fn get_jpeg_color_type(&self) -> JpegColorType {
+        JpegColorType::Ycbcr
+    }
+
+    fn width(&self) -> u16 {
+        self.0.size().width
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().height
+    }
+
+    fn fill_buffers(&self, y: u16, [light, blue, red, _]: &mut [Vec<u8>; 4]) {
+        let row = self.0.row(0, y, self.width());
+        // Rows in the buffers are filled up to whole blocks, and the last row is asked for again to fill up a column.
+        let read = (light.len() / usize::from(self.width().next_multiple_of(16))).is_multiple_of(2);
+        light.extend(row.iter().map(|pixel| {
+            let [r, g, b] = [pixel.r(), pixel.g(), pixel.b()].map(u16::from);
+            ((77 * r + 150 * g + 29 * b + 128) >> 8) as u8
+        }));
+        if !read {
+            blue.resize(light.len(), 0);
+            return red.resize(light.len(), 0);
+        }
+        // 127 rather than 128 to round with: more would not fit.
+        let colours = |pixel: &Pixel, [of_r, of_g, of_b]: [i16; 3]| {
+            let [r, g, b] = [pixel.r(), pixel.g(), pixel.b()].map(|level| i16::from(level) - 128);
+            (((of_r * r + of_g * g + of_b * b + 127) >> 8) + 128).clamp(0, 255) as u8
+        };
+        blue.extend(row.iter().map(|pixel| colours(pixel, [-43, -85, 128])));
+        red.extend(row.iter().map(|pixel| colours(pixel, [128, -107, -21])));
     }
 }
