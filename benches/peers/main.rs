@@ -3,12 +3,14 @@
 //! `cargo bench --bench peers` plays four workloads on a real Xtigervnc (1920×1080) and looks at them directly, through
 //! stunnel, through HAProxy, through `x11vnc -reflect -viewonly -ssl`, and through Lucarne with TLS and its watermark.
 //! All as they are shipped. It prints a table and writes `target/bench/peers.json`. Words after `--` choose workloads,
-//! systems and kinds of viewer by name: `cargo bench --bench peers -- office lucarne direct q8`; `fanout` is one viewer beside ten.
+//! systems and kinds of viewer by name: `cargo bench --bench peers -- office lucarne direct q8`; `fanout` is one viewer beside ten,
+//! `linear` is CPU against changed pixels (`target/bench/linear.svg`), `idle` is viewers of a screen on which nothing happens.
 //!
 //! Needs Xtigervnc, x11vnc, stunnel4, haproxy and openssl.
 
 #[path = "../client.rs"]
 mod client;
+mod linear;
 mod screen;
 mod systems;
 mod work;
@@ -85,9 +87,7 @@ fn main() -> Result<()> {
     let mut rows: Vec<Row> = Vec::new();
     for work in Work::ALL {
         for viewer in [Viewer::Q8, Viewer::Lossless] {
-            if !chosen(work.name(), &["fanout", "office", "scroll", "video", "toggle"])
-                || !chosen(viewer.name(), &["q8", "lossless"])
-            {
+            if !chosen(work.name(), &WORDS) || !chosen(viewer.name(), &["q8", "lossless"]) {
                 continue;
             }
             for system in System::ALL.into_iter().filter(|system| chosen(system.name(), &System::ALL.map(System::name))) {
@@ -100,10 +100,43 @@ fn main() -> Result<()> {
             println!();
         }
     }
-    if chosen("fanout", &["fanout", "office", "scroll", "video", "toggle"]) {
+    if chosen("fanout", &WORDS) {
         fan_out(&runtime, &mut rows)?;
     }
+    if chosen("linear", &WORDS) {
+        linear::measure(&runtime)?;
+    }
+    if chosen("idle", &WORDS) {
+        runtime.block_on(idle())?;
+    }
     save(&rows)
+}
+
+/// What is measured, by name.
+const WORDS: [&str; 7] = ["fanout", "linear", "idle", "office", "scroll", "video", "toggle"];
+
+/// Ten viewers of a still screen, for ten seconds.
+async fn idle() -> Result<()> {
+    let (dir, clock) = (tempfile::TempDir::new()?, Clock::system());
+    systems::certificate(dir.path())?;
+    let screen = Screen::start(&clock)?;
+    let running = Running::start(System::Lucarne, screen.port(), dir.path(), &clock).await?;
+    let (began, over) = (watch::Sender::new(false), watch::Sender::new(false));
+    let mut costs = Vec::new();
+    for viewers in [0, 1, 10] {
+        for _ in usize::from(viewers == 10)..viewers {
+            let client = enter(&running, Viewer::Q8, &clock).await?;
+            tokio::spawn(look(client, Work::Toggle, began.clone(), over.subscribe(), clock.clone()));
+        }
+        clock.sleep(Duration::from_secs(3)).await;
+        let before = running.cost().0;
+        clock.sleep(Duration::from_secs(10)).await;
+        costs.push((viewers, running.cost().0 - before));
+    }
+    for (viewers, cost) in costs {
+        println!("idle with {viewers:>2} viewers: {cost:.2} CPU s in 10 s");
+    }
+    Ok(())
 }
 
 /// Ten viewers of what one viewer costs.

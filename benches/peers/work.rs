@@ -22,6 +22,8 @@ pub enum Work {
     Video,
     /// A square on a still screen.
     Toggle,
+    /// A band of the page that scrolls, so many lines high.
+    Band(u16),
 }
 
 impl Work {
@@ -33,6 +35,7 @@ impl Work {
             Self::Scroll => "scroll",
             Self::Video => "video",
             Self::Toggle => "toggle",
+            Self::Band(_) => "band",
         }
     }
 
@@ -42,13 +45,14 @@ impl Work {
             Self::Scroll => 200,
             Self::Video => 120,
             Self::Toggle => 60,
+            Self::Band(_) => 100,
         }
     }
 
     pub fn period(self) -> Duration {
         match self {
             Self::Office => Duration::from_millis(105),
-            Self::Scroll => Duration::from_millis(50),
+            Self::Scroll | Self::Band(_) => Duration::from_millis(50),
             Self::Video => Duration::from_micros(66_667),
             Self::Toggle => Duration::from_millis(170),
         }
@@ -123,7 +127,7 @@ impl Stage {
                 photograph(&mut large, whole);
                 large
             }
-            Work::Scroll => page(Size::new(1650, 6000)),
+            Work::Scroll | Work::Band(_) => page(Size::new(1650, 6000)),
             Work::Office => page(Size::new(900, 4000)),
             Work::Toggle => Picture::default(),
         };
@@ -150,8 +154,9 @@ impl Stage {
                 self.canvas.fill(square, if n.is_multiple_of(2) { Pixel::WHITE } else { Pixel::rgb(0x1f, 0x5f, 0xa8) });
                 square
             }
-            Work::Scroll => {
-                let place = Rect::new(240, 120, 1650, 770);
+            Work::Scroll | Work::Band(_) => {
+                let height = if let Work::Band(height) = self.work { height } else { 770 };
+                let place = Rect::new(240, 120, 1650, height);
                 self.show(Point { x: 0, y: n * 26 }, place);
                 place
             }

@@ -278,6 +278,29 @@ async fn a_disabled_account_loses_its_pictures_at_once() {
     house.close().await;
 }
 
+/// What changes under a mask, and what is sent again as it was, is no change: not even that something happened is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_under_a_mask_is_not_even_told_to_have_changed() {
+    // All that changes from frame to frame lies in rows 110 to 130.
+    let script = Script::start(60, number::RAW).await;
+    let site = format!("{}masks = [[0, 108, 200, 24]]\n", demo_site("a", script.address));
+    let house = House::open(&site).await;
+    let confirm = Act::ConfirmMasks { site: name("a"), width: 200, height: 150 };
+    assert!(matches!(house.order(confirm).await, Outcome::Done { .. }));
+    house.show("a").await;
+    let mut eye = looking(&house).await;
+    let mut bare = script.last();
+    bare.fill(lucarne::geometry::Rect::new(0, 108, 200, 24), Pixel::BLACK);
+    let expected = marked(&house, &bare, &PixelFormat::NATIVE);
+    assert!(eye.watch_until(|picture| *picture == expected).await);
+    eye.ask(true).await;
+    let asked = script.asked.lock().unwrap().len();
+    house.until(|| (script.asked.lock().unwrap().len() > asked + 10).then_some(())).await;
+    let quiet = house.clock.within(house.clock.now() + Duration::from_millis(200), eye.update()).await;
+    assert!(quiet.is_err(), "ten frames changed under the mask, and the viewer was sent an update");
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn masked_places_are_never_shown_and_wait_for_their_size_to_be_confirmed() {
     let script = Script::start(2, number::RAW).await;

@@ -16,6 +16,7 @@ mod disk;
 mod encoders;
 mod eye;
 mod fidelity;
+mod film;
 mod hostile_sites;
 mod hostile_viewers;
 mod house;

@@ -46,28 +46,24 @@ pub(super) fn patch_length(out: &mut [u8], at: usize) {
     }
 }
 
-/// A zlib stream that lasts as long as the connection, flushed after every rectangle.
-#[derive(Debug)]
-pub struct Deflater(flate2::Compress);
-
-impl Default for Deflater {
-    fn default() -> Self {
-        // Level 1: pixels of screens gain little from more, and latency is what people feel.
-        Self(flate2::Compress::new(flate2::Compression::fast(), true))
-    }
-}
+/// A zlib stream that lasts as long as the connection, flushed after every rectangle. It takes its memory, a third of a
+/// megabyte, when it is first used.
+#[derive(Debug, Default)]
+pub struct Deflater(Option<flate2::Compress>);
 
 impl Deflater {
     /// Appends `bytes`, compressed up to a sync flush.
     pub fn compress(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let start = self.0.total_in();
+        // Level 1: pixels of screens gain little from more, and latency is what people feel.
+        let stream = self.0.get_or_insert_with(|| flate2::Compress::new(flate2::Compression::fast(), true));
+        let start = stream.total_in();
         loop {
             out.reserve(bytes.len() / 4 + 256);
-            let taken = (self.0.total_in() - start) as usize;
+            let taken = (stream.total_in() - start) as usize;
             let rest = bytes.get(taken..).unwrap_or_default();
             // Compression of bytes at hand cannot fail; what it says is how far it came.
-            let _ = self.0.compress_vec(rest, out, flate2::FlushCompress::Sync);
-            let all_taken = (self.0.total_in() - start) as usize == bytes.len();
+            let _ = stream.compress_vec(rest, out, flate2::FlushCompress::Sync);
+            let all_taken = (stream.total_in() - start) as usize == bytes.len();
             if all_taken && out.len() < out.capacity() {
                 return;
             }
