@@ -143,13 +143,16 @@ async fn idle() -> Result<()> {
 fn fan_out(runtime: &tokio::runtime::Runtime, rows: &mut Vec<Row>) -> Result<()> {
     for work in [Work::Office, Work::Scroll] {
         for viewers in [1, 10] {
+            let (own, idle) = (systems::cpu_of(std::process::id()), systems::idle());
             let row = runtime.block_on(run(work, Viewer::Q8, System::Lucarne, viewers))?;
             println!(
-                "{} with {viewers:>2} viewers: {:.2} CPU s, the one that saw least saw {}/{} frames",
+                "{} with {viewers:>2} viewers: {:.2} CPU s, the one that saw least saw {}/{} frames; the viewers took {:.2} CPU s, and {:.2} were left idle",
                 work.name(),
                 row.cpu,
                 row.seen,
-                work.frames()
+                work.frames(),
+                systems::cpu_of(std::process::id()) - own,
+                systems::idle() - idle
             );
             rows.push(row);
         }
