@@ -276,12 +276,22 @@ impl Shape {
 
     /// Appends a run of pixels.
     pub fn put_row(&self, row: &[Pixel], out: &mut Vec<u8>) {
-        out.reserve(row.len() * self.len);
         match (self.format.is_native(), self.rgb, self.len) {
-            (true, false, 4) => row.iter().for_each(|p| out.extend_from_slice(&p.0.to_le_bytes())),
-            (true, false, 3) => row.iter().for_each(|p| out.extend_from_slice(&[p.b(), p.g(), p.r()])),
-            (_, true, _) => row.iter().for_each(|p| out.extend_from_slice(&[p.r(), p.g(), p.b()])),
-            _ => row.iter().for_each(|p| self.put(*p, out)),
+            (true, false, 4) => put_all(row, out, |p| p.0.to_le_bytes()),
+            (true, false, 3) => put_all(row, out, |p| [p.b(), p.g(), p.r()]),
+            (_, true, _) => put_all(row, out, |p| [p.r(), p.g(), p.b()]),
+            _ => {
+                out.reserve(row.len() * self.len);
+                row.iter().for_each(|p| self.put(*p, out));
+            }
         }
     }
+}
+
+/// Appends `N` bytes for each pixel, into room that is made once.
+fn put_all<const N: usize>(row: &[Pixel], out: &mut Vec<u8>, bytes: impl Fn(Pixel) -> [u8; N]) {
+    let start = out.len();
+    out.resize(start + row.len() * N, 0);
+    let (places, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<N>();
+    places.iter_mut().zip(row).for_each(|(place, pixel)| *place = bytes(*pixel));
 }

@@ -247,22 +247,25 @@ fn compact_length(r: &mut Reader<'_>) -> Result<usize, Halt> {
     Ok(length)
 }
 
-fn put_compact_length(length: usize, out: &mut Vec<u8>) {
-    let mut left = length;
-    for _ in 0..2 {
-        let byte = (left & 0x7f) as u8;
-        left >>= 7;
-        if left == 0 {
-            return out.push(byte);
-        }
-        out.push(byte | 0x80);
+/// The three bytes of a length, of which the first are enough: how many.
+fn compact(length: usize) -> ([u8; 3], usize) {
+    let [low, middle, high] = [length & 0x7f, length >> 7 & 0x7f, length >> 14].map(|bits| bits as u8);
+    match (middle, high) {
+        (0, 0) => ([low, 0, 0], 1),
+        (_, 0) => ([low | 0x80, middle, 0], 2),
+        _ => ([low | 0x80, middle | 0x80, high], 3),
     }
-    out.push(left as u8);
 }
 
-/// The four streams of the encoding side. Ours: 0 full colour, 1 two colours, 2 palettes.
+fn put_compact_length(length: usize, out: &mut Vec<u8>) {
+    let (bytes, taken) = compact(length);
+    out.extend(bytes.iter().take(taken));
+}
+
+/// The streams of the encoding side: 0 for full colour, 1 for palettes, of the four that there may be. Each takes a
+/// third of a megabyte.
 #[derive(Debug, Default)]
-pub struct Deflaters([Deflater; 3]);
+pub struct Deflaters([Deflater; 2]);
 
 /// Where pixels may be lost, and the JPEG quality (1 to 100) that the viewer asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -291,19 +294,19 @@ pub fn encode(picture: &Picture, format: &PixelFormat, loss: Loss, streams: &mut
     // More colours than this in a small rectangle cost more than they save.
     let limit = (pixels.len() / 2).clamp(2, 256);
     let palette = Palette::of(pixels, limit);
-    let [full, mono, indexed] = &mut streams.0;
+    let [full, indexed] = &mut streams.0;
     match palette {
         Some(palette) if palette.colours().len() == 1 => {
             out.push(0x80);
             shape.put_row(palette.colours(), out);
         }
         Some(palette) => {
-            let (control, bits, stream) = if palette.colours().len() == 2 { (0x50, 1, mono) } else { (0x60, 8, indexed) };
-            out.extend_from_slice(&[control, 1, (palette.colours().len() - 1) as u8]);
+            let bits = if palette.colours().len() == 2 { 1 } else { 8 };
+            out.extend_from_slice(&[0x50, 1, (palette.colours().len() - 1) as u8]);
             shape.put_row(palette.colours(), out);
             let mut indices = Vec::with_capacity(pixels.len());
             tile::put_indices(pixels, picture.size().width.into(), &palette, bits, &mut indices);
-            put_basic(&indices, stream, out);
+            put_basic(&indices, indexed, out);
         }
         None => {
             if let Some(quality) = loss.quality(picture).filter(|_| format.bytes() == 4) {
@@ -328,10 +331,15 @@ fn put_basic(bytes: &[u8], stream: &mut Deflater, out: &mut Vec<u8>) {
     if bytes.len() < MIN_TO_COMPRESS {
         return out.extend_from_slice(bytes);
     }
-    let mut compressed = Vec::new();
-    stream.compress(bytes, &mut compressed);
-    put_compact_length(compressed.len(), out);
-    out.extend_from_slice(&compressed);
+    // The length stands before the data and is known after it: there is room for three bytes, and two are mostly enough.
+    let start = out.len();
+    out.extend_from_slice(&[0; 3]);
+    stream.compress(bytes, out);
+    let (length, taken) = compact(out.len() - start - 3);
+    out.drain(start + taken..start + 3);
+    if let Some(place) = out.get_mut(start..start + taken) {
+        place.copy_from_slice(length.get(..taken).unwrap_or_default());
+    }
 }
 
 /// Whether less than a part of the pixels equals its left neighbour: a photograph has less than a third, text smoothed
