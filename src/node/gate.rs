@@ -57,7 +57,7 @@ impl Gate for Shared {
 
     async fn broken(&self, connection: &ConnectionId, how: Turned) {
         let event = Event::new("conn.refused").outcome("refused").cause(how.code).public("connection", connection.as_str());
-        let event = how.at.into_iter().fold(event, Event::at);
+        let event = how.at.into_iter().fold(event, |event, at| event.at(at.state, at.offset));
         self.log.note(how.alert.into_iter().fold(event, |event, alert| event.public("alert", alert))).await;
     }
 
@@ -98,7 +98,7 @@ impl Gate for Shared {
             .count("rects", tally.rects)
             .count("bytes_down", tally.bytes)
             .count("bytes_up", tally.heard);
-        let event = tally.ending.place().into_iter().fold(event, Event::at);
+        let event = tally.ending.place().into_iter().fold(event, |event, at| event.at(at.state, at.offset));
         self.log.note(with_dropped(event, tally.dropped)).await;
     }
 }

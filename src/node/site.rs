@@ -267,7 +267,7 @@ impl Keeper {
                 self.answer(None);
             }
             Report::Refused { code, words, at } => {
-                self.append(Event::new("source.refused").outcome("failed").cause(code).at(at)).await;
+                self.append(Event::new("source.refused").outcome("failed").cause(code).at(at.state, at.offset)).await;
                 self.state.send_modify(|state| state.trouble = Some(words.clone()));
                 self.answer(Some(words));
             }

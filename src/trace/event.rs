@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::id::{ActId, SessionId};
-use crate::rfb::Where;
 
 /// What happened. Names, logins, addresses, labels and free text go into the sealed part, always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +40,9 @@ impl Event {
         self.public("act", act.as_str())
     }
 
-    /// Where in its words a peer went wrong.
-    pub fn at(self, place: Where) -> Self {
-        self.public("state", place.state).public("offset", place.offset)
+    /// Where in its words a peer went wrong: what it was saying, and how many of its bytes were taken before.
+    pub fn at(self, state: &str, offset: u64) -> Self {
+        self.public("state", state).public("offset", offset)
     }
 
     /// A count, exact.

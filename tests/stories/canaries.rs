@@ -68,6 +68,21 @@ const WORDS: [&str; 10] = [
     "CANARY",
 ];
 
+/// A pointer's shape that nobody asked for: 2×2 pixels and their mask. The site is left; gives what a viewer is sent.
+async fn what_is_seen_of_a_pointer(villain: &Villain, house: &House) -> Vec<u8> {
+    let init = server_init(Size::new(64, 48), &PixelFormat::NATIVE, "CANARY-DESKTOP");
+    let picture = update(0, 0, 64, 48, RAW, &[b'#'; 64 * 48 * 4]);
+    let shape = update(0, 0, 2, 2, -239, b"CANARY-CURSOR-2x2!");
+    villain.will([lets_in(), vec![Do::Say(init), Do::Say(picture), Do::Say(shape)]].concat());
+    let _ = house.order(Act::Show { site: super::house::name("a") }).await;
+    house.entry(|entry| entry.kind() == "source.refused" && entry.text("cause") == "up.encoding_not_requested").await;
+    let mut eye = Eye::enter(house, &house.ticket("a").await, &[RAW, -223, -239]).await.unwrap();
+    eye.ask(false).await;
+    let sent = eye.take_all().await;
+    house.stop("a").await;
+    sent
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_no_word_of_a_site_reaches_a_viewer_a_counter_or_the_public_trace() {
     let words = Words::default();
@@ -97,18 +112,7 @@ async fn r12_no_word_of_a_site_reaches_a_viewer_a_counter_or_the_public_trace() 
     for kind in ["bell", "server_cut_text", "desktop_name", "colour_map", "other"] {
         assert!(closed.count(&format!("dropped_{kind}")).is_some(), "{kind}: {closed:?}");
     }
-    // A pointer's shape that nobody asked for: 2×2 pixels and their mask. The site is left; whoever looks sees none of it.
-    let init = server_init(Size::new(64, 48), &PixelFormat::NATIVE, "CANARY-DESKTOP");
-    let picture = update(0, 0, 64, 48, RAW, &[b'#'; 64 * 48 * 4]);
-    villain.will(
-        [lets_in(), vec![Do::Say(init), Do::Say(picture), Do::Say(update(0, 0, 2, 2, -239, b"CANARY-CURSOR-2x2!"))]].concat(),
-    );
-    let _ = house.order(Act::Show { site: super::house::name("a") }).await;
-    house.entry(|entry| entry.kind() == "source.refused" && entry.text("cause") == "up.encoding_not_requested").await;
-    let mut eye = Eye::enter(&house, &house.ticket("a").await, &[RAW, -223, -239]).await.unwrap();
-    eye.ask(false).await;
-    captured.extend(eye.take_all().await);
-    house.stop("a").await;
+    captured.extend(what_is_seen_of_a_pointer(&villain, &house).await);
     // A reason for refusing, on another day.
     let reason = [&[0][..], &13u32.to_be_bytes(), b"CANARY-REASON"].concat();
     villain.will(vec![Do::Say(b"RFB 003.008\n".to_vec()), Do::Hear(12), Do::Say(reason.clone())]);

@@ -71,7 +71,7 @@ pub(super) fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
     }
 }
 
-/// A picture as JFIF has it: light for each pixel, colours for the first of each four, which are all that are used.
+/// A picture as JFIF has it: light for each pixel, colours for each four, which is all that is used.
 struct Halved<'a>(&'a Picture);
 
 impl ImageBuffer for Halved<'_> {
@@ -99,12 +99,22 @@ impl ImageBuffer for Halved<'_> {
             blue.resize(light.len(), 0);
             return red.resize(light.len(), 0);
         }
-        // 127 rather than 128 to round with: more would not fit.
-        let colours = |pixel: &Pixel, [of_r, of_g, of_b]: [i16; 3]| {
-            let [r, g, b] = [pixel.r(), pixel.g(), pixel.b()].map(|level| i16::from(level) - 128);
-            (((of_r * r + of_g * g + of_b * b + 127) >> 8) + 128).clamp(0, 255) as u8
-        };
-        blue.extend(row.iter().map(|pixel| colours(pixel, [-43, -85, 128])));
-        red.extend(row.iter().map(|pixel| colours(pixel, [128, -107, -21])));
+        put_colours(row, [-43, -85, 128], blue);
+        put_colours(row, [128, -107, -21], red);
     }
+}
+
+/// Appends one colour difference of each pixel, in 256ths of its parts: both of a pair have what they have in common.
+fn put_colours(row: &[Pixel], [of_r, of_g, of_b]: [i16; 3], out: &mut Vec<u8>) {
+    let difference = |a: &Pixel, b: &Pixel| {
+        let [r, g, b] = [(a.r(), b.r()), (a.g(), b.g()), (a.b(), b.b())].map(|(a, b)| (i16::from(a) + i16::from(b)) / 2 - 128);
+        // 127 rather than 128 to round with: more would not fit.
+        (((of_r * r + of_g * g + of_b * b + 127) >> 8) + 128).clamp(0, 255) as u8
+    };
+    let start = out.len();
+    out.resize(start + row.len(), 0);
+    let (pairs, rest) = row.as_chunks::<2>();
+    let (places, last) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
+    places.iter_mut().zip(pairs).for_each(|(place, [a, b])| *place = [difference(a, b); 2]);
+    last.iter_mut().zip(rest).for_each(|(place, pixel)| *place = difference(pixel, pixel));
 }
