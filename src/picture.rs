@@ -110,3 +110,8 @@ impl Picture {
         }
     }
 }
+
+/// How many pixels of a row equal the one before: few in a photograph, most in text.
+pub fn equal_neighbours(row: &[Pixel]) -> usize {
+    row.iter().zip(row.iter().skip(1)).map(|(a, b)| usize::from(a == b)).sum()
+}

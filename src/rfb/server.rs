@@ -106,6 +106,11 @@ impl ServerStream {
         self.streams.jpeg |= encodings.iter().any(|n| number::QUALITY.contains(n));
     }
 
+    /// JPEG is refused from now on.
+    pub fn take_no_jpeg(&mut self) {
+        self.streams.jpeg = false;
+    }
+
     /// Whether a message has begun and not ended: only then is silence a fault.
     pub fn is_inside_message(&self) -> bool {
         !matches!(self.state, State::Idle)

@@ -120,15 +120,17 @@ impl ScreenWriter {
         });
     }
 
-    /// Shows what changed on the canvas, masks blanked. The size may have changed too.
-    pub fn publish(&mut self, damage: &[Rect], now: Instant) {
+    /// Shows what changed on the canvas, masks blanked. The size may have changed too. Gives what differs from before.
+    pub fn publish(&mut self, damage: &[Rect], now: Instant) -> Vec<Rect> {
         let size = self.canvas.size();
         if !self.masks.hold_for(size) {
             self.blank(Face::Awaited(Awaited::MaskConfirmation(size)), size);
-            return self.prove(now);
+            self.prove(now);
+            return Vec::new();
         }
-        // Many rectangles may overlap: as tiles they cover no more than the screen.
-        let gathered = (damage.len() > 32).then(|| {
+        // Rectangles may overlap: as tiles they cover no more than the screen.
+        let overlap = damage.iter().map(|rect| rect.area()).sum::<u64>() > size.area();
+        let gathered = (damage.len() > 32 || overlap).then(|| {
             let mut region = Region::new(size);
             damage.iter().for_each(|rect| region.add(*rect));
             region.rects()
@@ -145,6 +147,7 @@ impl ScreenWriter {
         published.face = Face::Live;
         published.proved = Some(now);
         let Published { picture, versions, .. } = &mut *published;
+        let before = versions.latest();
         if fresh {
             versions.all_changed(size);
         }
@@ -156,8 +159,10 @@ impl ScreenWriter {
             }
         });
         let version = published.versions.latest();
+        let changed = published.versions.since(before);
         drop(published);
         self.shared.version.send_replace(version);
+        changed.rects()
     }
 
     /// The site's screen has another size and no picture yet: nothing is shown until it has.

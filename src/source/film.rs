@@ -1,57 +1,197 @@
 //! Whether a film runs on a site's screen: told by its own pixels and the clock, never by those who look.
+//!
+//! While it runs the site is asked for JPEG. What changed meanwhile and is still is asked for again without loss every
+//! few seconds, and the whole screen when the film is over.
 
 use std::time::{Duration, Instant};
 
-use crate::geometry::Rect;
-use crate::picture::Picture;
+use crate::geometry::{Rect, Size};
+use crate::picture::{Picture, equal_neighbours};
+use crate::screen::Region;
 
-/// How often it is decided.
+/// How often it is decided. A turn takes two windows that agree: neither a picture that opens nor a hiccup is one.
 const WINDOW: Duration = Duration::from_millis(500);
-/// So many photographic pixels changed in a window are a film: eight megapixels a second.
-const BEGINS: u64 = 4 << 20;
-/// And fewer than this are its end: a film that goes on is far above.
-const ENDS: u64 = 1 << 20;
+/// So many photographic pixels that changed in a window, in so many updates, are of a film: four million a second.
+const BEGINS: u64 = 2 << 20;
+const FRAMES: u32 = 2;
+/// Fewer pixels than this are of its end: a film that goes on is far above.
+const ENDS: u64 = 1 << 19;
 /// One row in so many is looked at.
 const STEP: usize = 8;
+/// After so many windows of a film, what is still is mended.
+const MEND: u32 = 6;
+/// A site that does not answer that is asked for JPEG again.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Places that are asked for one by one: more are asked for as the whole screen.
+const MAX_PLACES: usize = 32;
 
-/// Counts the photographic pixels that change.
+/// What must be asked of the site.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Jpeg,
+    /// No JPEG from now on, and these places again.
+    Exact(Vec<Rect>),
+    /// All was sent again: JPEG need not be taken any more.
+    Done,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// No film. `left`: what is still awaited without loss since the last one.
+    Off {
+        left: Option<Region>,
+    },
+    On,
+    /// It runs, and what is still was asked for without loss.
+    Mending {
+        left: Region,
+        until: Instant,
+    },
+}
+
 #[derive(Debug)]
 pub(super) struct Film {
+    phase: Phase,
     since: Instant,
     photographic: u64,
-    runs: bool,
+    frames: u32,
+    /// Windows in a row that say that it should turn.
+    agreed: u32,
+    windows: u32,
+    /// What changed while it ran, and since it was last mended.
+    lossy: Region,
+    recent: Region,
 }
 
 impl Film {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, photographic: 0, runs: false }
+        Self {
+            phase: Phase::Off { left: None },
+            since: now,
+            photographic: 0,
+            frames: 0,
+            agreed: 0,
+            windows: 0,
+            lossy: Region::default(),
+            recent: Region::default(),
+        }
     }
 
-    /// This place of the picture changed.
-    pub(super) fn saw(&mut self, picture: &Picture, place: Rect) {
-        for row in picture.rows(place).step_by(STEP) {
-            let equal: u32 = row.iter().zip(row.iter().skip(1)).map(|(a, b)| u32::from(a == b)).sum();
+    fn runs(&self) -> bool {
+        !matches!(self.phase, Phase::Off { .. })
+    }
+
+    /// An update is whole: what it sent, and what of that differs from before.
+    pub(super) fn saw(&mut self, picture: &Picture, sent: &[Rect], changed: &[Rect]) -> Option<Ask> {
+        self.fit(picture.size());
+        let before = self.photographic;
+        for row in changed.iter().flat_map(|place| picture.rows(*place).step_by(STEP)) {
             // A photograph has few equal neighbours. One that was JPEG has more of them: it is still the film.
-            let most = if self.runs { row.len() * 2 / 3 } else { row.len() / 3 };
-            if row.len() >= 16 && (equal as usize) < most {
+            let most = if self.runs() { row.len() * 2 / 3 } else { row.len() / 3 };
+            if equal_neighbours(row) < most {
                 self.photographic += (row.len() * STEP) as u64;
+            }
+        }
+        self.frames += u32::from(self.photographic > before);
+        if self.runs() {
+            changed.iter().for_each(|place| self.recent.add(*place));
+        }
+        match &mut self.phase {
+            Phase::On => {
+                changed.iter().for_each(|place| self.lossy.add(*place));
+                None
+            }
+            Phase::Off { left: None } => None,
+            Phase::Off { left: Some(left) } => {
+                sent.iter().for_each(|place| left.remove(*place));
+                let done = left.is_empty();
+                if done {
+                    self.phase = Phase::Off { left: None };
+                }
+                done.then_some(Ask::Done)
+            }
+            Phase::Mending { left, .. } => {
+                sent.iter().for_each(|place| left.remove(*place));
+                let done = left.is_empty();
+                if done {
+                    self.phase = Phase::On;
+                }
+                done.then_some(Ask::Jpeg)
             }
         }
     }
 
-    /// At the end of a window: whether a film has begun (`Some(true)`) or is over (`Some(false)`).
-    pub(super) fn turn(&mut self, now: Instant) -> Option<bool> {
+    /// A screen of another size has all of its picture still to come.
+    fn fit(&mut self, size: Size) {
+        if self.lossy.size() == size {
+            return;
+        }
+        (self.lossy, self.recent) = (Region::new(size), Region::new(size));
+        if let Phase::Off { left: Some(left) } | Phase::Mending { left, .. } = &mut self.phase {
+            *left = whole(size);
+        }
+    }
+
+    /// At the end of a window: what must be asked, if anything.
+    pub(super) fn turn(&mut self, now: Instant) -> Option<Ask> {
         if now < self.since + WINDOW {
             return None;
         }
-        let runs = self.photographic >= if self.runs { ENDS } else { BEGINS };
-        let turned = runs != self.runs;
-        *self = Self { since: now, photographic: 0, runs };
-        turned.then_some(runs)
+        let turns = if self.runs() { self.photographic < ENDS } else { self.photographic >= BEGINS && self.frames >= FRAMES };
+        self.agreed = if turns { self.agreed + 1 } else { 0 };
+        (self.since, self.photographic, self.frames) = (now, 0, 0);
+        if self.agreed >= 2 {
+            self.agreed = 0;
+            return Some(self.turned());
+        }
+        match &self.phase {
+            Phase::Mending { until, .. } if now >= *until => {
+                self.phase = Phase::On;
+                Some(Ask::Jpeg)
+            }
+            Phase::On => self.mend(now),
+            _ => None,
+        }
+    }
+
+    fn turned(&mut self) -> Ask {
+        let size = self.lossy.size();
+        (self.lossy, self.recent, self.windows) = (Region::new(size), Region::new(size), 0);
+        if self.runs() {
+            self.phase = Phase::Off { left: Some(whole(size)) };
+            return Ask::Exact(vec![size.rect()]);
+        }
+        self.phase = Phase::On;
+        Ask::Jpeg
+    }
+
+    /// Now and then: what changed before and not since.
+    fn mend(&mut self, now: Instant) -> Option<Ask> {
+        self.windows += 1;
+        if self.windows < MEND {
+            return None;
+        }
+        self.windows = 0;
+        let still = self.lossy.without(&self.recent);
+        self.recent = Region::new(self.lossy.size());
+        if still.is_empty() {
+            return None;
+        }
+        self.lossy = self.lossy.without(&still);
+        let places = still.rects();
+        let places = if places.len() > MAX_PLACES { vec![still.size().rect()] } else { places };
+        self.phase = Phase::Mending { left: still, until: now + ANSWER };
+        Some(Ask::Exact(places))
     }
 
     /// When it must be asked again at the latest: a film that stops says nothing more.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.runs.then(|| self.since + WINDOW)
+        self.runs().then(|| self.since + WINDOW)
     }
+}
+
+fn whole(size: Size) -> Region {
+    let mut region = Region::new(size);
+    region.add(size.rect());
+    region
 }

@@ -21,7 +21,7 @@ use crate::shutdown::Shutdown;
 
 /// Each step of entering a site may take this long.
 const STEP: Duration = Duration::from_secs(10);
-/// Decoding goes on for this long before others have their turn: a step of it is shorter.
+/// Decoding goes on for this long before others have their turn. Most steps are shorter; a large JPEG is one step.
 const SLICE: Duration = Duration::from_micros(500);
 /// Failed reconnection for this long ends the link.
 const GIVE_UP: Duration = Duration::from_secs(60);
@@ -186,7 +186,10 @@ impl Link {
         };
         let (mut wire, opened) = match entered {
             Ok(entered) => entered,
-            Err(error) => return (Over::Failed(error, hall.place()), false),
+            Err(error) => {
+                let place = hall.place(&error);
+                return (Over::Failed(error, place), false);
+            }
         };
         let mut buffer = hall.buffer;
         let size = opened.entered.init.size;
@@ -223,8 +226,8 @@ impl Link {
     }
 
     async fn converse(&mut self, wire: &mut Wire, buffer: &mut Buffer, session: &mut Session) -> Result<Over, LinkError> {
+        let mut since = self.clock.now();
         loop {
-            let mut since = self.clock.now();
             while session.work(buffer, &mut self.screen, self.clock.now())? {
                 if self.clock.now() - since >= SLICE {
                     // Others may want the core.
@@ -282,9 +285,13 @@ impl<'a> Hall<'a> {
         Self { target, clock, handshake, buffer: Buffer::default() }
     }
 
-    /// How far the site has come.
-    fn place(&self) -> Where {
-        self.buffer.at(self.handshake.awaits().name())
+    /// How far the site has come, when this ended it.
+    fn place(&self, error: &LinkError) -> Where {
+        self.buffer.at(match error {
+            LinkError::Connect(..) | LinkError::Timeout(Step::Connecting) => "connecting",
+            LinkError::Tls(_) | LinkError::Timeout(Step::Tls) => "tls",
+            _ => self.handshake.awaits().name(),
+        })
     }
 
     async fn enter(&mut self) -> Result<(Wire, Opened), LinkError> {

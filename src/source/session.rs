@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::film::Film;
+use super::film::{Ask, Film};
 use crate::geometry::{Rect, Size};
 use crate::metrics::{Kind, Metrics};
 use crate::rfb::encoding::number;
@@ -52,9 +52,12 @@ impl Pace {
         list.extend([DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE, LAST_RECT, DESKTOP_NAME, FENCE, CONTINUOUS_UPDATES]);
         // Compression 1: the site's CPU is not ours to spend.
         list.push(COMPRESSION.start() + 1);
-        if self.jpeg == Jpeg::Always || film && self.jpeg == Jpeg::Films {
-            list.push(QUALITY.start() + if self.jpeg == Jpeg::Always { 8 } else { 7 });
-        }
+        let level = match self.jpeg {
+            Jpeg::Always => Some(8),
+            Jpeg::Films if film => Some(7),
+            Jpeg::Films | Jpeg::Never => None,
+        };
+        list.extend(level.map(|level| QUALITY.start() + level));
         list
     }
 }
@@ -279,15 +282,18 @@ impl Session {
         }
         let area = screen.canvas().size().rect();
         let resized = std::mem::take(&mut self.resized);
-        if self.pace.jpeg == Jpeg::Films {
-            self.damage.iter().for_each(|rect| self.film.saw(screen.canvas(), *rect));
+        if resized {
+            // Whatever the sizes were in between, nothing of before stays.
+            screen.await_picture();
         }
         if !self.damage.is_empty() {
-            screen.publish(&self.damage, now);
+            let changed = screen.publish(&self.damage, now);
             self.opened = true;
-        } else if resized {
-            screen.await_picture();
-        } else {
+            if self.pace.jpeg == Jpeg::Films {
+                let ask = self.film.saw(screen.canvas(), &self.damage, &changed);
+                self.ask_film(ask);
+            }
+        } else if !resized {
             screen.prove(now);
         }
         self.damage.clear();
@@ -306,8 +312,9 @@ impl Session {
     /// Does what is due: asks for the next update, asks a silent site whether it is there, gives up on a stalled one.
     pub fn tick(&mut self, screen: &mut ScreenWriter, now: Instant) -> Result<(), SessionError> {
         let area = screen.canvas().size().rect();
-        if let Some(runs) = self.film.turn(now) {
-            self.turn_film(runs, area);
+        if self.is_between_messages() {
+            let ask = self.film.turn(now);
+            self.ask_film(ask);
         }
         if self.ask_at.is_some_and(|at| at <= now) {
             self.ask_at = None;
@@ -344,13 +351,18 @@ impl Session {
         Ok(())
     }
 
-    /// While a film runs it is asked for as JPEG; when it is over, the screen is asked for again as it is.
-    fn turn_film(&mut self, runs: bool, area: Rect) {
-        let encodings = self.pace.encodings(runs);
+    fn ask_film(&mut self, ask: Option<Ask>) {
+        let Some(ask) = ask else { return };
+        if ask == Ask::Done {
+            return self.stream.take_no_jpeg();
+        }
+        let encodings = self.pace.encodings(ask == Ask::Jpeg);
         self.stream.ask(&encodings);
         self.say(&Request::SetEncodings(encodings));
-        if !runs {
-            self.say(&Request::FramebufferUpdate { incremental: false, area });
+        if let Ask::Exact(places) = ask {
+            for area in places {
+                self.say(&Request::FramebufferUpdate { incremental: false, area });
+            }
         }
     }
 
@@ -366,6 +378,7 @@ impl Session {
         }
         // Never in the past: what is due was done by the tick before, but for what waits on other things.
         let deadline = deadline.max(now + Duration::from_millis(1));
-        [self.ask_at, self.film.deadline()].into_iter().flatten().fold(deadline, Instant::min)
+        let film = self.film.deadline().filter(|_| self.is_between_messages());
+        [self.ask_at, film].into_iter().flatten().fold(deadline, Instant::min)
     }
 }

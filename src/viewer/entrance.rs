@@ -177,9 +177,13 @@ impl<G: Gate> Door<'_, G> {
         match verdict {
             Ok(seat) => match self.greet(&mut stream, &mut handshake, &mut buffer).await {
                 Ok(()) => Ok(Entered { stream, buffer, seat }),
-                Err(_) => {
+                Err(turned) => {
                     // The session was recorded: so is its end, though it showed nothing.
-                    self.gate.ended(seat.admission.session(), Tally::empty(Ending::Lost)).await;
+                    let ending = match turned.at.filter(|_| turned.code != "dn.lost") {
+                        Some(at) => Ending::Broken { code: turned.code, at },
+                        None => Ending::Lost,
+                    };
+                    self.gate.ended(seat.admission.session(), Tally::empty(ending)).await;
                     Err(Turned::by(""))
                 }
             },

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::bystander::Bystander;
 use super::eye::{Door, Eye, exact, stranger_from};
-use super::hostile_sites::Bystander;
 use super::house::{House, demo_site};
 use super::strangers::held;
 

@@ -1,5 +1,8 @@
 //! A film on a site's screen: JPEG while it runs, exact pixels when it is over; told by the site and the clock alone.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lucarne::clock::Clock;
@@ -8,15 +11,20 @@ use lucarne::metrics::Metrics;
 use lucarne::picture::Picture;
 use lucarne::rfb::client::{ClientMessage, ClientStream};
 use lucarne::rfb::encoding::{number, raw};
+use lucarne::rfb::handshake::server::server_init;
 use lucarne::rfb::request::Jpeg;
 use lucarne::rfb::server::{put_rect, put_update};
 use lucarne::rfb::{Buffer, PixelFormat, Request};
 use lucarne::screen::{ScreenWriter, screen};
-use lucarne::source::session::{Pace, Session};
+use lucarne::source::session::{Pace, Session, SessionError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ConnectionExt, CreateGCAux, CreateWindowAux, ImageFormat, WindowClass};
 
 use super::house::{House, demo_site};
+use super::non_interference::attacks;
 use super::programs::{Display, free_port};
 use super::real_sites::{local, sees};
 use super::tap::Tap;
@@ -39,16 +47,27 @@ impl Talk {
 
     /// The site shows this, and a thirtieth of a second passes.
     fn shows(&mut self, picture: &Picture) -> Vec<Request> {
-        let mut buffer = Buffer::default();
-        let mut bytes = Vec::new();
+        self.sends(picture, SIZE.rect());
+        self.passes(Duration::from_micros(33_333))
+    }
+
+    /// The site sends a place of its screen.
+    fn sends(&mut self, picture: &Picture, place: Rect) {
+        let (mut part, mut bytes) = (Picture::default(), Vec::new());
+        part.take(picture, place);
         put_update(1, &mut bytes);
-        put_rect(picture.size().rect(), number::RAW, &mut bytes);
-        raw::encode(picture, &PixelFormat::NATIVE.pixel(), &mut bytes);
+        put_rect(place, number::RAW, &mut bytes);
+        raw::encode(&part, &PixelFormat::NATIVE.pixel(), &mut bytes);
+        self.hears(&bytes).unwrap();
+    }
+
+    fn hears(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
+        let mut buffer = Buffer::default();
         for piece in bytes.chunks(60_000) {
             buffer.extend(piece);
-            while self.session.work(&mut buffer, &mut self.screen, self.now).unwrap() {}
+            while self.session.work(&mut buffer, &mut self.screen, self.now)? {}
         }
-        self.passes(Duration::from_micros(33_333))
+        Ok(())
     }
 
     fn passes(&mut self, time: Duration) -> Vec<Request> {
@@ -94,29 +113,91 @@ fn lines(n: u32) -> Picture {
     picture
 }
 
+fn wishes(asked: &[Request]) -> Vec<bool> {
+    asked.iter().filter_map(wants_jpeg).collect()
+}
+
 #[test]
 fn a_film_is_asked_for_as_jpeg_and_the_screen_again_without_loss_when_it_is_over() {
     let mut talk = Talk::new(Jpeg::Films);
-    let asked: Vec<Request> = (0..30).flat_map(|n| talk.shows(&noise(n))).collect();
-    assert_eq!(asked.iter().find_map(wants_jpeg), Some(false), "at first without loss");
-    assert_eq!(asked.iter().filter_map(wants_jpeg).collect::<Vec<_>>(), [false, true], "then, once, as JPEG");
+    let asked: Vec<Request> = (0..45).flat_map(|n| talk.shows(&noise(n))).collect();
+    assert_eq!(wishes(&asked), [false, true], "at first without loss; then, once, as JPEG");
+    // Smoother pictures, as JPEG makes them, are still the film.
+    let asked: Vec<Request> = (0..45).flat_map(|n| talk.shows(&doubled(&noise(n)))).collect();
+    assert!(wishes(&asked).is_empty());
     // The film stops. Nothing more comes: time alone tells.
-    let over: Vec<Request> = (0..4).flat_map(|_| talk.passes(Duration::from_millis(300))).collect();
+    let over: Vec<Request> = (0..8).flat_map(|_| talk.passes(Duration::from_millis(300))).collect();
     let again = Request::FramebufferUpdate { incremental: false, area: SIZE.rect() };
-    let (first, second) = (over.first().and_then(wants_jpeg), over.get(1));
-    assert_eq!((first, second), (Some(false), Some(&again)), "{over:?}");
-    assert_eq!(over.iter().filter(|request| wants_jpeg(request).is_some()).count(), 1);
+    assert_eq!((wishes(&over), over.get(1)), (vec![false], Some(&again)), "{over:?}");
+    // Once all was sent again, JPEG is refused like anything else that was not asked for.
+    let jpeg = [&[0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0, 8, 0, 0, 0, 7, 0x90, 2][..], &[0xff, 0xd8]].concat();
+    talk.shows(&noise(7));
+    let refused = talk.hears(&jpeg).unwrap_err();
+    assert!(matches!(&refused, SessionError::Protocol(error) if error.code().up == "up.tight"), "{refused:?}");
+}
+
+/// Half of the neighbours equal.
+fn doubled(picture: &Picture) -> Picture {
+    let mut smooth = picture.clone();
+    for y in 0..SIZE.height {
+        smooth.row_mut(0, y, SIZE.width).chunks_mut(2).for_each(|pair| pair[1] = pair[0]);
+    }
+    smooth
+}
+
+/// A letter that is opened beside a film is exact some seconds later, though the film goes on.
+#[test]
+fn what_is_still_beside_a_film_is_asked_for_again_without_loss() {
+    let mut talk = Talk::new(Jpeg::Films);
+    let (film, letter) = (Rect::new(0, 0, 800, 448), Rect::new(0, 448, 800, 152));
+    (0..45).for_each(|n| drop(talk.shows(&noise(n))));
+    let mut asked = Vec::new();
+    for n in 0..300 {
+        talk.sends(&noise(n), film);
+        if n == 10 {
+            talk.sends(&lines(3), letter);
+        }
+        asked.extend(talk.passes(Duration::from_micros(33_333)));
+        if wishes(&asked) == [false] {
+            break;
+        }
+    }
+    let again = Request::FramebufferUpdate { incremental: false, area: letter };
+    let all = |request: &&Request| matches!(request, Request::FramebufferUpdate { incremental: false, .. });
+    assert_eq!(asked.iter().filter(all).collect::<Vec<_>>(), [&again], "that place and no other");
+    talk.sends(&lines(3), letter);
+    assert_eq!(wishes(&talk.passes(Duration::ZERO)), [true], "it was sent, and the film is JPEG again");
+    // A site that does not answer is asked for JPEG again all the same; nothing is asked for twice.
+    let asked: Vec<Request> = (0..300)
+        .flat_map(|n| {
+            talk.sends(&noise(n), film);
+            talk.passes(Duration::from_micros(33_333))
+        })
+        .collect();
+    assert!(wishes(&asked).is_empty(), "{asked:?}");
+}
+
+/// A photograph that opens on a large screen is no film, nor is the answer to what we ask for again.
+#[test]
+fn pictures_that_open_are_no_film() {
+    let mut talk = Talk::new(Jpeg::Films);
+    for n in 0..20 {
+        // Ten megapixels at once, every two seconds.
+        let asked: Vec<Request> = (0..20).flat_map(|_| talk.passes(Duration::from_millis(100))).collect();
+        assert_eq!(wishes(&asked), [false].repeat(usize::from(n == 0)));
+        (0..20).for_each(|_| talk.sends(&noise(n), SIZE.rect()));
+    }
 }
 
 #[test]
 fn text_that_scrolls_is_no_film_and_no_leave_is_no_jpeg() {
     let mut talk = Talk::new(Jpeg::Films);
     let asked: Vec<Request> = (0..60).flat_map(|n| talk.shows(&lines(n))).collect();
-    assert_eq!(asked.iter().filter_map(wants_jpeg).collect::<Vec<_>>(), [false]);
+    assert_eq!(wishes(&asked), [false]);
     for (jpeg, wanted) in [(Jpeg::Never, false), (Jpeg::Always, true)] {
         let mut talk = Talk::new(jpeg);
         let asked: Vec<Request> = (0..60).flat_map(|n| talk.shows(&noise(n))).collect();
-        assert_eq!(asked.iter().filter_map(wants_jpeg).collect::<Vec<_>>(), [wanted], "{jpeg:?}");
+        assert_eq!(wishes(&asked), [wanted], "{jpeg:?}");
     }
 }
 
@@ -152,9 +233,79 @@ async fn r12_after_a_film_on_xtigervnc_the_picture_is_exact() {
         frame += 1;
         assert!(frame < 400, "the site was never asked for JPEG");
     }
+    assert!(tap.saw_jpeg(), "and it sent some");
     house.until(|| (tap.requests().iter().filter_map(wants_jpeg).next_back() == Some(false)).then_some(())).await;
     for encoding in [number::ZRLE, number::TIGHT] {
         sees(&house, &display, encoding).await;
     }
     house.close().await;
+}
+
+/// A site that plays so many frames of noise, one for each request, and shows the last again to whoever asks for all.
+async fn plays(frames: u32) -> (SocketAddr, Arc<Mutex<Vec<Request>>>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, heard) = (socket.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&heard);
+    tokio::spawn(async move {
+        let (mut stream, _) = socket.accept().await.unwrap();
+        stream.write_all(b"RFB 003.008\n\x01\x01\0\0\0\0").await.unwrap();
+        stream.read_exact(&mut [0; 14]).await.unwrap();
+        stream.write_all(&server_init(SIZE, &PixelFormat::NATIVE, "film")).await.unwrap();
+        let (mut buffer, mut messages, mut next) = (Buffer::default(), ClientStream::default(), 0);
+        loop {
+            while let Some((taken, message)) = messages.advance(buffer.unread()).unwrap() {
+                buffer.consume(taken);
+                let Some(ClientMessage::Request(request)) = message else { panic!("{message:?}") };
+                if let Request::FramebufferUpdate { incremental, .. } = request
+                    && (next < frames || !incremental)
+                {
+                    next += 1;
+                    let mut bytes = Vec::new();
+                    put_update(1, &mut bytes);
+                    put_rect(SIZE.rect(), number::RAW, &mut bytes);
+                    raw::encode(&noise(next.min(frames)), &PixelFormat::NATIVE.pixel(), &mut bytes);
+                    if stream.write_all(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+                kept.lock().unwrap().push(request);
+            }
+            if stream.read_buf(buffer.room().unwrap()).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+    });
+    (address, heard)
+}
+
+/// What a film makes us ask is the same whoever looks: in the same order, though a frame earlier or later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_what_is_asked_of_a_film_is_the_same_with_no_viewer_and_with_hostile_ones() {
+    let mut logs = Vec::new();
+    for viewers in [0, 6] {
+        let (address, heard) = plays(120).await;
+        let house = Arc::new(House::open(&demo_site("a", address)).await);
+        house.pause("a").await;
+        let (mut attack, over) = (JoinSet::new(), Arc::new(AtomicBool::new(false)));
+        for n in 0..viewers {
+            attack.spawn(attacks(Arc::clone(&house), n, Arc::clone(&over)));
+        }
+        house.show("a").await;
+        let asked = || {
+            heard
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|r| !matches!(r, Request::FramebufferUpdate { incremental: true, .. }))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        house.until(|| (wishes(&asked()).len() == 3).then_some(())).await;
+        house.clock.sleep(Duration::from_millis(500)).await;
+        over.store(true, Ordering::SeqCst);
+        while attack.join_next().await.is_some() {}
+        logs.push(asked());
+    }
+    assert_eq!(wishes(&logs[0]), [false, true, false]);
+    assert_eq!(logs[0], logs[1]);
 }

@@ -7,9 +7,10 @@ use lucarne::rfb::encoding::number::{DESKTOP_SIZE, RAW, ZRLE};
 use lucarne::rfb::{PixelFormat, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::bystander::Bystander;
 use super::eye::{Door, Eye, exact};
 use super::fidelity::marked;
-use super::hostile_sites::{Bystander, peak_memory};
+use super::hostile_sites::peak_memory;
 use super::house::{House, demo_site};
 use super::script::Script;
 use super::strangers::held;

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod bystander;
 mod canaries;
 mod cli;
 mod cut_short;

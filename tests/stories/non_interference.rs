@@ -58,7 +58,7 @@ fn requests(log: &[u8]) -> usize {
 
 /// A viewer with tickets, as hostile as one can be: it comes, does its worst, ends in one way or another, and comes
 /// again until all is over.
-async fn attacks(house: Arc<House>, n: usize, over: Arc<AtomicBool>) {
+pub async fn attacks(house: Arc<House>, n: usize, over: Arc<AtomicBool>) {
     let door = Door { from: Ipv4Addr::new(127, 0, 5, n as u8 + 1), ..Door::of(&house) };
     for round in n.. {
         let encodings = exact([number::TIGHT, number::ZRLE, number::RAW][round % 3]);

@@ -7,8 +7,9 @@ use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number::RAW;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::bystander::Bystander;
 use super::eye::{Door, Eye, exact, stranger, stranger_from};
-use super::hostile_sites::{Bystander, peak_memory};
+use super::hostile_sites::peak_memory;
 use super::hostile_viewers::house_showing;
 use super::house::{House, demo_site};
 

@@ -1,6 +1,7 @@
 //! A tap on the wire between the node and a real site: it passes everything on, and keeps what the site is sent.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use lucarne::rfb::Request;
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 pub struct Tap {
     pub address: SocketAddr,
     heard: Arc<Mutex<Vec<u8>>>,
+    jpeg: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -26,14 +28,20 @@ impl Tap {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heard);
+        let (kept, jpeg) = (Arc::clone(&heard), Arc::new(AtomicBool::new(false)));
+        let seen = Arc::clone(&jpeg);
         let task = tokio::spawn(async move {
             while let Ok((node, _)) = socket.accept().await {
                 let (kept, site) = (Arc::clone(&kept), TcpStream::connect(site).await.unwrap());
-                tokio::spawn(pass(node, site, kept));
+                tokio::spawn(pass(node, site, kept, Arc::clone(&seen)));
             }
         });
-        Self { address, heard, task }
+        Self { address, heard, jpeg, task }
+    }
+
+    /// Whether the site sent a JPEG.
+    pub fn saw_jpeg(&self) -> bool {
+        self.jpeg.load(Ordering::SeqCst)
     }
 
     /// What the site was asked after the handshake without a login (RFB 3.8: version, type, ClientInit).
@@ -52,7 +60,7 @@ impl Tap {
     }
 }
 
-async fn pass(mut node: TcpStream, mut site: TcpStream, kept: Arc<Mutex<Vec<u8>>>) {
+async fn pass(mut node: TcpStream, mut site: TcpStream, kept: Arc<Mutex<Vec<u8>>>, jpeg: Arc<AtomicBool>) {
     let (mut up, mut down) = (vec![0; 4096], vec![0; 65_536]);
     loop {
         tokio::select! {
@@ -65,6 +73,10 @@ async fn pass(mut node: TcpStream, mut site: TcpStream, kept: Arc<Mutex<Vec<u8>>
             },
             read = site.read(&mut down) => match read {
                 Ok(n) if n > 0 => {
+                    // The head of a JFIF file: no noise holds it by chance.
+                    if down[..n].windows(11).any(|head| head == b"\xff\xd8\xff\xe0\0\x10JFIF\0") {
+                        jpeg.store(true, Ordering::SeqCst);
+                    }
                     if node.write_all(&down[..n]).await.is_err() {
                         return;
                     }

@@ -18,8 +18,10 @@ pub(super) fn decode(bytes: &[u8], rect: Rect, picture: &mut Picture) -> Result<
     if rect.area() > MAX_AREA {
         return Err(ProtocolError::Jpeg("larger than 4 Mpx"));
     }
-    if !is_sequential(bytes) {
-        return Err(ProtocolError::Jpeg("it is progressive, or not a JPEG"));
+    // Each scan may cost a pass over the picture. No VNC server sends more than one, and the data of one cannot hold the
+    // marker of another (T.81 B.1.1.5).
+    if bytes.windows(2).filter(|pair| pair == &[0xff, 0xda]).count() != 1 {
+        return Err(ProtocolError::Jpeg("it has not one scan"));
     }
     let options = DecoderOptions::default()
         .set_max_width(rect.width.into())
@@ -27,6 +29,9 @@ pub(super) fn decode(bytes: &[u8], rect: Rect, picture: &mut Picture) -> Result<
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(|_| ProtocolError::Jpeg("its header"))?;
+    if !decoder.info().is_some_and(|info| info.sof.is_sequential_dct()) {
+        return Err(ProtocolError::Jpeg("it is progressive"));
+    }
     if decoder.dimensions() != Some((rect.width.into(), rect.height.into())) {
         return Err(ProtocolError::Jpeg("its size is not the rectangle's"));
     }
@@ -40,57 +45,46 @@ pub(super) fn decode(bytes: &[u8], rect: Rect, picture: &mut Picture) -> Result<
     Ok(())
 }
 
-/// Whether its frame is one that is decoded in one pass (T.81 B.2: SOF0 or SOF1). A progressive one can ask for a pass
-/// over the whole picture with each of its scans, and no VNC server sends any.
-fn is_sequential(bytes: &[u8]) -> bool {
-    let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return false };
-    loop {
-        match rest {
-            [0xff, 0xff, ..] => rest = rest.get(1..).unwrap_or_default(),
-            [0xff, 0xc0 | 0xc1, ..] => return true,
-            // Tables, applications' and comments' segments have a length, and stand before the frame.
-            [0xff, 0xc4 | 0xdb | 0xdd | 0xe0..=0xef | 0xfe, a, b, ..] => {
-                let length = usize::from(u16::from_be_bytes([*a, *b]));
-                rest = rest.get(2 + length..).unwrap_or_default();
-            }
-            _ => return false,
-        }
-    }
-}
+/// Above this quality colours have their full resolution, as light has.
+const WHOLE: u8 = 95;
 
-/// A JPEG of the picture, `quality` 1 to 100, its colours at half the resolution as in any film; empty if the encoder
+/// A JPEG of the picture, `quality` 1 to 100, its colours at half the resolution as in most films; empty if the encoder
 /// cannot (it writes to memory, so it can). What was lost is sent again once it is still.
 pub(super) fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    let whole = quality > WHOLE;
+    encoder.set_sampling_factor(if whole { SamplingFactor::F_1_1 } else { SamplingFactor::F_2_2 });
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Nearest);
-    match encoder.encode_image(Halved(picture)) {
+    match encoder.encode_image(Parts { picture, whole }) {
         Ok(()) => out,
         Err(_) => Vec::new(),
     }
 }
 
-/// A picture as JFIF has it: light for each pixel, colours for each four, which is all that is used.
-struct Halved<'a>(&'a Picture);
+/// A picture as JFIF has it: light for each pixel; colours for each pixel, or for each pair in every other row.
+struct Parts<'a> {
+    picture: &'a Picture,
+    whole: bool,
+}
 
-impl ImageBuffer for Halved<'_> {
+impl ImageBuffer for Parts<'_> {
     fn get_jpeg_color_type(&self) -> JpegColorType {
         JpegColorType::Ycbcr
     }
 
     fn width(&self) -> u16 {
-        self.0.size().width
+        self.picture.size().width
     }
 
     fn height(&self) -> u16 {
-        self.0.size().height
+        self.picture.size().height
     }
 
     fn fill_buffers(&self, y: u16, [light, blue, red, _]: &mut [Vec<u8>; 4]) {
-        let row = self.0.row(0, y, self.width());
+        let row = self.picture.row(0, y, self.width());
         // Rows in the buffers are filled up to whole blocks, and the last row is asked for again to fill up a column.
-        let read = (light.len() / usize::from(self.width().next_multiple_of(16))).is_multiple_of(2);
+        let read = self.whole || (light.len() / usize::from(self.width().next_multiple_of(16))).is_multiple_of(2);
         light.extend(row.iter().map(|pixel| {
             let [r, g, b] = [pixel.r(), pixel.g(), pixel.b()].map(u16::from);
             ((77 * r + 150 * g + 29 * b + 128) >> 8) as u8
@@ -99,18 +93,21 @@ impl ImageBuffer for Halved<'_> {
             blue.resize(light.len(), 0);
             return red.resize(light.len(), 0);
         }
-        put_colours(row, [-43, -85, 128], blue);
-        put_colours(row, [128, -107, -21], red);
+        put_colours(row, self.whole, [-43, -85, 128], blue);
+        put_colours(row, self.whole, [128, -107, -21], red);
     }
 }
 
-/// Appends one colour difference of each pixel, in 256ths of its parts: both of a pair have what they have in common.
-fn put_colours(row: &[Pixel], [of_r, of_g, of_b]: [i16; 3], out: &mut Vec<u8>) {
+/// Appends one colour difference of each pixel, in 256ths of its parts; unless whole, both of a pair have their mean.
+fn put_colours(row: &[Pixel], whole: bool, [of_r, of_g, of_b]: [i16; 3], out: &mut Vec<u8>) {
     let difference = |a: &Pixel, b: &Pixel| {
         let [r, g, b] = [(a.r(), b.r()), (a.g(), b.g()), (a.b(), b.b())].map(|(a, b)| (i16::from(a) + i16::from(b)) / 2 - 128);
         // 127 rather than 128 to round with: more would not fit.
         (((of_r * r + of_g * g + of_b * b + 127) >> 8) + 128).clamp(0, 255) as u8
     };
+    if whole {
+        return out.extend(row.iter().map(|pixel| difference(pixel, pixel)));
+    }
     let start = out.len();
     out.resize(start + row.len(), 0);
     let (pairs, rest) = row.as_chunks::<2>();

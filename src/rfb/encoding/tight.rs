@@ -5,7 +5,7 @@ use super::tile::{self, Palette};
 use super::zlib::Deflater;
 use super::{SLICE, Step, Streams, jpeg};
 use crate::geometry::{Pixel, Rect};
-use crate::picture::Picture;
+use crate::picture::{Picture, equal_neighbours};
 use crate::rfb::error::{Halt, ProtocolError};
 use crate::rfb::pixel_format::Shape;
 use crate::rfb::{PixelFormat, Reader};
@@ -345,13 +345,8 @@ fn put_basic(bytes: &[u8], stream: &mut Deflater, out: &mut Vec<u8>) {
 /// Whether less than a part of the pixels equals its left neighbour: a photograph has less than a third, text smoothed
 /// over a picture less than two; plain text has more, and JPEG would make it longer. Small pieces never have: JPEG's
 /// own head is longer than they are.
-fn has_few_equal_neighbours(picture: &Picture, (part, whole): (u32, u32)) -> bool {
-    let (mut equal, mut all) = (0u32, 0u32);
-    for row in picture.rows(picture.size().rect()).step_by(2) {
-        for (a, b) in row.iter().zip(row.iter().skip(1)) {
-            equal += u32::from(a == b);
-            all += 1;
-        }
-    }
+fn has_few_equal_neighbours(picture: &Picture, (part, whole): (usize, usize)) -> bool {
+    let rows = picture.rows(picture.size().rect()).step_by(2);
+    let (equal, all) = rows.fold((0, 0), |(equal, all), row| (equal + equal_neighbours(row), all + row.len().saturating_sub(1)));
     all >= 256 && equal * whole < all * part
 }
