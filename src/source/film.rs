@@ -9,10 +9,11 @@ use crate::geometry::{Rect, Size};
 use crate::picture::{Picture, equal_neighbours};
 use crate::screen::Region;
 
-/// How often it is decided. A turn takes two windows that agree: neither a picture that opens nor a hiccup is one.
+/// How often it is decided. A turn takes two windows that agree: neither a picture that opens nor a hiccup is one. Of a
+/// window in which all of the screen changed twice there is no doubt.
 const WINDOW: Duration = Duration::from_millis(500);
-/// So many photographic pixels that changed in a window, in so many updates, are of a film: four million a second.
-const BEGINS: u64 = 2 << 20;
+/// So many photographic pixels that changed in a window, in so many updates, are of a film: six million a second.
+const BEGINS: u64 = 3 << 20;
 const FRAMES: u32 = 2;
 /// Fewer pixels than this are of its end: a film that goes on is far above.
 const ENDS: u64 = 1 << 19;
@@ -138,7 +139,8 @@ impl Film {
             return None;
         }
         let turns = if self.runs() { self.photographic < ENDS } else { self.photographic >= BEGINS && self.frames >= FRAMES };
-        self.agreed = if turns { self.agreed + 1 } else { 0 };
+        let no_doubt = !self.runs() && self.photographic >= 2 * self.lossy.size().area();
+        self.agreed = if turns { self.agreed + 1 + u32::from(no_doubt) } else { 0 };
         (self.since, self.photographic, self.frames) = (now, 0, 0);
         if self.agreed >= 2 {
             self.agreed = 0;

@@ -30,6 +30,8 @@ use super::real_sites::{local, sees};
 use super::tap::Tap;
 
 const SIZE: Size = Size::new(800, 600);
+/// Where programs play: few frames a second are a film already.
+const LARGE: Size = Size::new(1280, 960);
 
 /// A site's conversation alone: its pixels go in, its requests come out, time is what the story says.
 struct Talk {
@@ -89,9 +91,13 @@ fn wants_jpeg(request: &Request) -> Option<bool> {
 
 /// Of a camera: hardly two neighbours are equal.
 fn noise(seed: u32) -> Picture {
-    let (mut picture, mut grain) = (Picture::new(SIZE), seed.wrapping_mul(747_796_405) | 1);
-    for y in 0..SIZE.height {
-        for pixel in picture.row_mut(0, y, SIZE.width) {
+    noise_of(SIZE, seed)
+}
+
+fn noise_of(size: Size, seed: u32) -> Picture {
+    let (mut picture, mut grain) = (Picture::new(size), seed.wrapping_mul(747_796_405) | 1);
+    for y in 0..size.height {
+        for pixel in picture.row_mut(0, y, size.width) {
             grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             *pixel = Pixel(0x0070_7070 + (grain >> 8 & 0x001f_1f1f));
         }
@@ -205,7 +211,7 @@ fn text_that_scrolls_is_no_film_and_no_leave_is_no_jpeg() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_after_a_film_on_xtigervnc_the_picture_is_exact() {
     let (dir, port, clock) = (tempfile::TempDir::new().unwrap(), free_port(), Clock::system());
-    let display = Display::tigervnc(port, SIZE, &["-SecurityTypes", "None"], dir.path(), &clock).await;
+    let display = Display::tigervnc(port, LARGE, &["-SecurityTypes", "None"], dir.path(), &clock).await;
     display.run("xdotool", &["mousemove", "795", "595"]);
     let tap = Tap::on(local(port)).await;
     let house = House::open(&demo_site("a", tap.address)).await;
@@ -214,14 +220,14 @@ async fn r12_after_a_film_on_xtigervnc_the_picture_is_exact() {
     let (window, context) = (x.generate_id().unwrap(), x.generate_id().unwrap());
     let root = x.setup().roots[0].root;
     let aux = CreateWindowAux::new().override_redirect(1);
-    x.create_window(24, window, root, 0, 0, SIZE.width, SIZE.height, 0, WindowClass::INPUT_OUTPUT, 0, &aux).unwrap();
+    x.create_window(24, window, root, 0, 0, LARGE.width, LARGE.height, 0, WindowClass::INPUT_OUTPUT, 0, &aux).unwrap();
     x.create_gc(context, window, &CreateGCAux::new()).unwrap();
     x.map_window(window).unwrap();
     // It runs until the site is asked for JPEG, and a little longer.
     let (mut frame, mut more) = (0, 20);
     while more > 0 {
-        let picture = noise(frame);
-        for piece in SIZE.rect().pieces(SIZE.width, 60) {
+        let picture = noise_of(LARGE, frame);
+        for piece in LARGE.rect().pieces(LARGE.width, 60) {
             let bytes: Vec<u8> = picture.rows(piece).flatten().flat_map(|pixel| pixel.0.to_le_bytes()).collect();
             let Rect { y, width, height, .. } = piece;
             x.put_image(ImageFormat::Z_PIXMAP, window, context, width, height, 0, y as i16, 0, 24, &bytes).unwrap();
@@ -250,7 +256,7 @@ async fn plays(frames: u32) -> (SocketAddr, Arc<Mutex<Vec<Request>>>) {
         let (mut stream, _) = socket.accept().await.unwrap();
         stream.write_all(b"RFB 003.008\n\x01\x01\0\0\0\0").await.unwrap();
         stream.read_exact(&mut [0; 14]).await.unwrap();
-        stream.write_all(&server_init(SIZE, &PixelFormat::NATIVE, "film")).await.unwrap();
+        stream.write_all(&server_init(LARGE, &PixelFormat::NATIVE, "film")).await.unwrap();
         let (mut buffer, mut messages, mut next) = (Buffer::default(), ClientStream::default(), 0);
         loop {
             while let Some((taken, message)) = messages.advance(buffer.unread()).unwrap() {
@@ -262,8 +268,8 @@ async fn plays(frames: u32) -> (SocketAddr, Arc<Mutex<Vec<Request>>>) {
                     next += 1;
                     let mut bytes = Vec::new();
                     put_update(1, &mut bytes);
-                    put_rect(SIZE.rect(), number::RAW, &mut bytes);
-                    raw::encode(&noise(next.min(frames)), &PixelFormat::NATIVE.pixel(), &mut bytes);
+                    put_rect(LARGE.rect(), number::RAW, &mut bytes);
+                    raw::encode(&noise_of(LARGE, next.min(frames)), &PixelFormat::NATIVE.pixel(), &mut bytes);
                     if stream.write_all(&bytes).await.is_err() {
                         return;
                     }
