@@ -24,6 +24,8 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         name: String,
     },
+    /// Change an account's password; the old one and the new one are read from standard input, a line each
+    Password { login: String },
     /// List the accounts
     List,
     /// Let an account look again
@@ -67,7 +69,15 @@ pub(super) struct Output {
 
 pub(super) async fn account(config: &Config, command: AccountCommand, clock: &Clock, out: Output) -> Result<ExitCode> {
     let act = match command {
-        AccountCommand::Add { login, name } => Act::AddAccount { password: read_password(&login)?, login, name },
+        AccountCommand::Add { login, name } => {
+            let ask = format!("Password for {login}, at least 10 characters of 4 kinds");
+            Act::AddAccount { password: read_password(&ask)?, login, name }
+        }
+        AccountCommand::Password { login } => {
+            let old = read_password(&format!("Old password of {login}"))?;
+            let new = read_password(&format!("New password of {login}, at least 10 characters of 4 kinds, none of its last 12"))?;
+            Act::ChangePassword { login, old, new }
+        }
         AccountCommand::List => Act::ListAccounts,
         AccountCommand::Enable { login } => Act::EnableAccount { login, enabled: true },
         AccountCommand::Disable { login } => Act::EnableAccount { login, enabled: false },
@@ -100,7 +110,7 @@ pub(super) async fn order(config: &Config, act: &Act, clock: &Clock, out: Output
     if let Some(outcome) = control::order(&config.data, act, clock).await? {
         return print(&outcome, out);
     }
-    if matches!(act, Act::AddAccount { .. } | Act::EnableAccount { .. } | Act::ListAccounts) {
+    if matches!(act, Act::AddAccount { .. } | Act::ChangePassword { .. } | Act::EnableAccount { .. } | Act::ListAccounts) {
         let _lock = lock(config)?;
         let desk = open_desk(config, clock).await?;
         if let Some(outcome) = perform_on_desk(&desk, act).await {
@@ -111,10 +121,10 @@ pub(super) async fn order(config: &Config, act: &Act, clock: &Clock, out: Output
 }
 
 /// A password from standard input: one line. At a terminal it is asked for.
-fn read_password(login: &str) -> Result<String> {
+fn read_password(ask: &str) -> Result<String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprint!("Password for {login} (at least 10 characters of 4 kinds; it shows as you type): ");
+        eprint!("{ask} (it shows as you type): ");
         std::io::stderr().flush()?;
     }
     let mut line = String::new();
@@ -157,11 +167,14 @@ fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
                 }
             }
         }
-        Outcome::Ticket { login, secret, short, expires } => {
+        Outcome::Ticket { login, secret, short, expires, password_days } => {
             println!("user      {login}");
             println!("ticket    {secret}      (until {expires}, once)");
             if let Some(short) = short {
                 println!("short     {short}");
+            }
+            if let Some(days) = password_days {
+                println!("note      the password must be changed within {days} days: lucarne account password {login}");
             }
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::geometry::Rect;
-use crate::governance::Kind;
+use crate::governance::{Kind, Profile};
 use crate::id::SiteName;
 use crate::rfb::handshake::client::{Login, Transport};
 use crate::rfb::request::Jpeg;
@@ -33,6 +33,8 @@ pub struct Config {
     pub viewers: Viewers,
     /// Metrics and health, on loopback.
     pub monitor: Option<SocketAddr>,
+    /// The rules of passwords.
+    pub passwords: Profile,
     pub sites: Vec<Site>,
 }
 
@@ -125,6 +127,10 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         data: folder.join(written.node.data),
         viewers: checked_viewers(written.viewers, folder)?,
         monitor,
+        passwords: match written.accounts.passwords {
+            written::Passwords::Pas => Profile::Pas,
+            written::Passwords::Cnil2022 => Profile::Cnil2022,
+        },
         sites,
     })
 }

@@ -31,6 +31,8 @@ pub(super) struct Written {
     pub viewers: Viewers,
     pub monitor: Option<Monitor>,
     #[serde(default)]
+    pub accounts: Accounts,
+    #[serde(default)]
     pub site: Vec<Site>,
 }
 
@@ -66,6 +68,22 @@ pub(super) struct Viewers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Monitor {
     pub listen: Spanned<SocketAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accounts {
+    #[serde(default)]
+    pub passwords: Passwords,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+pub(super) enum Passwords {
+    #[default]
+    #[serde(rename = "pas")]
+    Pas,
+    #[serde(rename = "cnil-2022")]
+    Cnil2022,
 }
 
 #[derive(Clone, Copy, Deserialize)]

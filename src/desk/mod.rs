@@ -4,22 +4,20 @@
 //! a crash left there is appended at the next start, once. What gives rights counts only when its entry is recorded;
 //! what takes rights away has acted before it comes here. This room opens no socket and draws no pixel.
 
+mod password;
 mod ticket;
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use argon2::password_hash::PasswordHasher;
-use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
-
 use crate::clock::Clock;
 use crate::geometry::Size;
-use crate::governance::account::check_password;
-use crate::governance::{Admission, Facts, Login, Refusal, Request, Standing, admit};
+use crate::governance::password::Age;
+use crate::governance::{Admission, Facts, Login, Profile, Refusal, Request, Standing, admit};
 use crate::id::{AccountId, ActId, ConnectionId, SiteName};
 use crate::store::{AccountRow, Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, acts_among};
+use password::Hasher;
 use ticket::ShortTickets;
 pub use ticket::{Form, Presented, Ticket};
 
@@ -50,16 +48,13 @@ impl From<StoreError> for Denied {
     }
 }
 
-/// Argon2id as the plan's profile asks: 64 MiB, three passes, one lane.
-const ARGON2: (u32, u32, u32) = (64 << 10, 3, 1);
-/// Passwords hashed at a time: each takes 64 MiB.
-const HASHERS: usize = 2;
-
 pub struct Desk {
     store: Store,
     log: Log,
     clock: Clock,
-    hashers: Semaphore,
+    hasher: Hasher,
+    /// The rules of passwords.
+    passwords: Profile,
     short: ShortTickets,
     /// Acts between their commit and their entry: nobody may take them for some that were left behind. Held for no
     /// wait: a lock here and the store's own would wait for each other.
@@ -80,12 +75,13 @@ impl Drop for Flight<'_> {
 
 impl Desk {
     /// A desk over its store and log. Entries that a crash left behind are appended now.
-    pub async fn open(store: Store, log: Log, clock: Clock) -> Result<Self, DeskError> {
+    pub async fn open(store: Store, log: Log, clock: Clock, passwords: Profile) -> Result<Self, DeskError> {
         let desk = Self {
             store,
             log,
             clock,
-            hashers: Semaphore::new(HASHERS),
+            hasher: Hasher::default(),
+            passwords,
             short: ShortTickets::default(),
             flying: Mutex::default(),
         };
@@ -147,28 +143,15 @@ impl Desk {
         if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
             return Err(DeskError::Invalid("a person's name has 1 to 60 characters; the watermark shows it".to_owned()));
         }
-        check_password(password).map_err(DeskError::Invalid)?;
-        let hash = self.hash(password.to_owned()).await?;
-        let account = AccountRow { id: AccountId::random(), login, name: name.to_owned(), enabled: true };
+        self.passwords.check(password, &login, name).map_err(DeskError::Invalid)?;
+        let hash = self.hasher.hash(password).await?;
+        let now = self.clock.wall();
+        let account = AccountRow { id: AccountId::random(), login, name: name.to_owned(), enabled: true, password_set: now };
         let mut work = self.store.begin().await?;
-        work.add_account(&account, &hash, self.clock.wall()).await?;
+        work.add_account(&account, &hash, now).await?;
         let event = Event::new("account.created").outcome("ok").sealed("account", account.id.as_str());
         self.record(work, event.sealed("login", account.login.as_str()).sealed("name", name)).await?;
         Ok(account)
-    }
-
-    async fn hash(&self, password: String) -> Result<String, DeskError> {
-        let invalid = |error: String| DeskError::Invalid(format!("the password could not be hashed: {error}"));
-        let _place = self.hashers.acquire().await.map_err(|error| invalid(error.to_string()))?;
-        let (memory, passes, lanes) = ARGON2;
-        let work = move || {
-            let params = Params::new(memory, passes, lanes, None).map_err(|error| error.to_string())?;
-            let salt = crate::id::random::<16>();
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-            let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(|error| error.to_string())?;
-            Ok(hash.to_string())
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|error| invalid(error.to_string()))?.map_err(invalid)
     }
 
     /// Enables or disables an account. The node ends the sessions of a disabled one before it calls this.
@@ -235,7 +218,13 @@ impl Desk {
         let unknown = || DeskError::NoAccount(login.to_owned());
         let name = Login::try_from(login.to_owned()).map_err(|_| unknown())?;
         let account = self.store.account(&name).await?.ok_or_else(unknown)?;
-        let ticket = Ticket::new(self.clock.wall(), short, certificate);
+        let now = self.clock.wall();
+        let days_left = match self.passwords.age(account.password_set, now) {
+            Age::Expired => return Err(DeskError::Invalid(format!("{login}: {}", Refusal::PasswordExpired.words()))),
+            Age::Ending(days) => Some(days),
+            Age::Good => None,
+        };
+        let ticket = Ticket::new(now, short, certificate, days_left);
         let mut work = self.store.begin().await?;
         work.add_ticket(&ticket.hash(), ticket.certificate, &account.id, site, ticket.expires).await?;
         let event = Event::new("ticket.issued").outcome("ok").public("short", short).public("bound", certificate.is_some());
@@ -268,7 +257,7 @@ impl Desk {
             None => None,
         };
         let request = Request { login: presented.login(), certificate: presented.certificate };
-        let verdict = admit(&request, Facts { ticket, standing }, now);
+        let verdict = admit(&request, Facts { ticket, standing, passwords: self.passwords }, now);
         let event = match &verdict {
             Ok(admission) => Event::new("auth.succeeded")
                 .outcome("ok")

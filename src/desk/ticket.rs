@@ -27,15 +27,18 @@ pub struct Ticket {
     /// The only workstation that may use it, by the SHA-256 of its certificate.
     pub certificate: Option<[u8; 32]>,
     pub expires: OffsetDateTime,
+    /// Days until the account's password must be changed, if these are few.
+    pub password_days: Option<i64>,
 }
 
 impl Ticket {
-    pub(super) fn new(now: OffsetDateTime, short: bool, certificate: Option<[u8; 32]>) -> Self {
+    pub(super) fn new(now: OffsetDateTime, short: bool, certificate: Option<[u8; 32]>, password_days: Option<i64>) -> Self {
         Self {
             secret: letters(&random::<26>()),
             short: short.then(|| letters(&random::<8>())),
             certificate,
             expires: now + Duration::seconds(TICKET_SECONDS),
+            password_days,
         }
     }
 

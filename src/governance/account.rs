@@ -1,4 +1,4 @@
-//! Accounts: what a login may look like, what a password must be.
+//! Accounts: what a login may look like.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,21 +31,4 @@ impl From<Login> for String {
     fn from(login: Login) -> Self {
         login.0
     }
-}
-
-/// R33: at least ten characters of four classes; at most 1024 bytes.
-pub fn check_password(password: &str) -> Result<(), String> {
-    let classes = [
-        password.chars().any(char::is_lowercase),
-        password.chars().any(char::is_uppercase),
-        password.chars().any(char::is_numeric),
-        password.chars().any(|c| !c.is_alphanumeric()),
-    ];
-    if password.len() > 1024 {
-        return Err("the password is longer than 1024 bytes; choose a shorter one".to_owned());
-    }
-    if password.chars().count() < 10 || classes.contains(&false) {
-        return Err("the password is too simple; use at least 10 characters with a lower-case letter, an upper-case letter, a digit and another sign".to_owned());
-    }
-    Ok(())
 }

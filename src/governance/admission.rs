@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::{Login, Standing};
+use super::password::Age;
+use super::{Login, Profile, Standing};
 use crate::id::{AccountId, SessionId, SiteName};
 
 /// How long a view ticket lives.
@@ -24,6 +25,8 @@ pub struct TicketFacts {
     pub login: Login,
     pub name: String,
     pub enabled: bool,
+    /// When the account's password was set.
+    pub password_set: OffsetDateTime,
     /// The only workstation that may use the ticket.
     pub certificate: Option<[u8; 32]>,
     pub site: SiteName,
@@ -37,6 +40,8 @@ pub struct Facts {
     pub ticket: Option<TicketFacts>,
     /// `None`: the site is no longer configured.
     pub standing: Option<Standing>,
+    /// The rules of passwords.
+    pub passwords: Profile,
 }
 
 /// The right to start one session. Fields are private: only [`admit`] makes one.
@@ -76,6 +81,8 @@ pub enum Refusal {
     OtherWorkstation,
     NeedsTunnel,
     AccountDisabled,
+    /// R35: it must be changed first.
+    PasswordExpired,
     SiteUnknown,
     SiteNotShown,
     /// The trace cannot be written.
@@ -93,6 +100,7 @@ impl Refusal {
             Self::OtherWorkstation => "other_workstation",
             Self::NeedsTunnel => "needs_tunnel",
             Self::AccountDisabled => "account_disabled",
+            Self::PasswordExpired => "password_expired",
             Self::SiteUnknown => "site_unknown",
             Self::SiteNotShown => "site_not_shown",
             Self::NoTrace => "no_trace",
@@ -116,6 +124,9 @@ impl Refusal {
                 "Ce ticket est celui d'un autre poste : prenez-en un ici. / This ticket is for another workstation: take one here."
             }
             Self::AccountDisabled => "Compte désactivé : voyez votre administrateur. / Account disabled: see your administrator.",
+            Self::PasswordExpired => {
+                "Mot de passe expiré : changez-le, puis demandez un ticket. / The password has expired: change it, then ask for a ticket."
+            }
             Self::SiteUnknown => {
                 "Ce site n'est plus déclaré : voyez votre administrateur. / This site is no longer configured: see your administrator."
             }
@@ -144,6 +155,9 @@ pub fn admit(request: &Request, facts: Facts, now: OffsetDateTime) -> Result<Adm
     }
     if !ticket.enabled {
         return Err(Refusal::AccountDisabled);
+    }
+    if facts.passwords.age(ticket.password_set, now) == Age::Expired {
+        return Err(Refusal::PasswordExpired);
     }
     match facts.standing {
         None => Err(Refusal::SiteUnknown),

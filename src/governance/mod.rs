@@ -4,8 +4,10 @@
 
 pub mod account;
 pub mod admission;
+pub mod password;
 pub mod site;
 
 pub use account::Login;
 pub use admission::{Admission, Facts, Refusal, Request, admit};
+pub use password::Profile;
 pub use site::{Kind, Standing};

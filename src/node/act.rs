@@ -23,6 +23,12 @@ pub enum Act {
         login: String,
         enabled: bool,
     },
+    /// By the account's owner.
+    ChangePassword {
+        login: String,
+        old: String,
+        new: String,
+    },
     ListAccounts,
     Show {
         site: SiteName,
@@ -52,11 +58,26 @@ pub enum Act {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    Done { message: String },
-    Accounts { accounts: Vec<Account> },
-    Sites { sites: Vec<Site> },
-    Ticket { login: String, secret: String, short: Option<String>, expires: String },
-    Failed { message: String },
+    Done {
+        message: String,
+    },
+    Accounts {
+        accounts: Vec<Account>,
+    },
+    Sites {
+        sites: Vec<Site>,
+    },
+    Ticket {
+        login: String,
+        secret: String,
+        short: Option<String>,
+        expires: String,
+        /// Days until the password must be changed, if these are few.
+        password_days: Option<i64>,
+    },
+    Failed {
+        message: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +118,10 @@ pub async fn perform_on_desk(desk: &Desk, act: &Act) -> Option<Outcome> {
             let now = if *enabled { "enabled" } else { "disabled" };
             desk.enable_account(login, *enabled).await.map(|account| done(format!("account {} is {now}", account.login.as_str())))
         }
+        Act::ChangePassword { login, old, new } => desk
+            .change_password(login, old, new)
+            .await
+            .map(|account| done(format!("the password of {} was changed", account.login.as_str()))),
         Act::ListAccounts => desk.store().accounts().await.map_err(Into::into).map(|rows| {
             let account =
                 |row: crate::store::AccountRow| Account { login: row.login.into(), name: row.name, enabled: row.enabled };
@@ -137,7 +162,8 @@ impl Shared {
                 let ticket = self.desk.issue_ticket(&login, &site, short, certificate).await?;
                 let expires = ticket.expires.format(&Rfc3339)?;
                 let short = ticket.short.as_ref().map(|short| short.to_string());
-                Ok(Outcome::Ticket { login, secret: ticket.secret.to_string(), short, expires })
+                let password_days = ticket.password_days;
+                Ok(Outcome::Ticket { login, secret: ticket.secret.to_string(), short, expires, password_days })
             }
             Act::EnableAccount { ref login, enabled: false } => {
                 self.end_account(login).await?;

@@ -92,7 +92,7 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("{} cannot be made", config.data.display()))?;
     let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
     let store = Store::open(&config.data.join("lucarne.sqlite")).await?;
-    Ok(Desk::open(store, log, clock.clone()).await?)
+    Ok(Desk::open(store, log, clock.clone(), config.passwords).await?)
 }
 
 /// How a configured site is entered.

@@ -49,6 +49,8 @@ pub struct AccountRow {
     pub login: Login,
     pub name: String,
     pub enabled: bool,
+    /// When its password was set.
+    pub password_set: OffsetDateTime,
 }
 
 impl Store {
@@ -83,7 +85,7 @@ impl Store {
     }
 
     pub async fn account(&self, login: &Login) -> Result<Option<AccountRow>, StoreError> {
-        let row = sqlx::query("SELECT id, login, name, enabled FROM accounts WHERE login = $1");
+        let row = sqlx::query("SELECT id, login, name, enabled, password_set FROM accounts WHERE login = $1");
         row.bind(login.as_str()).fetch_optional(&self.pool).await?.map(|row| account_row(&row)).transpose()
     }
 
@@ -94,8 +96,19 @@ impl Store {
     }
 
     pub async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
-        let rows = sqlx::query("SELECT id, login, name, enabled FROM accounts ORDER BY login").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT id, login, name, enabled, password_set FROM accounts ORDER BY login")
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(account_row).collect()
+    }
+
+    /// The hash of an account's password, and those of as many former ones, newest first.
+    pub async fn passwords(&self, account: &AccountId, former: usize) -> Result<Vec<String>, StoreError> {
+        let now = sqlx::query("SELECT password FROM accounts WHERE id = $1").bind(account.as_str());
+        let before = sqlx::query("SELECT password FROM former_passwords WHERE account = $1 ORDER BY replaced DESC LIMIT $2");
+        let mut rows = now.fetch_all(&self.pool).await?;
+        rows.extend(before.bind(account.as_str()).bind(former as i64).fetch_all(&self.pool).await?);
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// `None`: the site was never shown.
@@ -176,8 +189,9 @@ impl Work<'_> {
     }
 
     pub async fn add_account(&mut self, account: &AccountRow, password: &str, now: OffsetDateTime) -> Result<(), StoreError> {
-        let row =
-            sqlx::query("INSERT INTO accounts (id, login, name, password, enabled, created) VALUES ($1, $2, $3, $4, 1, $5)");
+        let row = sqlx::query(
+            "INSERT INTO accounts (id, login, name, password, enabled, created, password_set) VALUES ($1, $2, $3, $4, 1, $5, $5)",
+        );
         let row = row.bind(account.id.as_str()).bind(account.login.as_str()).bind(&account.name);
         match row.bind(password).bind(now.unix_timestamp()).execute(&mut *self.0).await {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -185,6 +199,30 @@ impl Work<'_> {
             }
             other => Ok(other.map(|_| ())?),
         }
+    }
+
+    /// Replaces a password if it is still the one that was looked at, and keeps so many former ones. False: it is not.
+    pub async fn set_password(
+        &mut self,
+        account: &AccountId,
+        from: &str,
+        to: &str,
+        now: OffsetDateTime,
+        keep: usize,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query("UPDATE accounts SET password = $1, password_set = $2 WHERE id = $3 AND password = $4");
+        let row = row.bind(to).bind(now.unix_timestamp()).bind(account.as_str()).bind(from);
+        if row.execute(&mut *self.0).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let row = sqlx::query("INSERT INTO former_passwords (account, password, replaced) VALUES ($1, $2, $3)");
+        row.bind(account.as_str()).bind(from).bind(now.unix_timestamp()).execute(&mut *self.0).await?;
+        let old = sqlx::query(
+            "DELETE FROM former_passwords WHERE account = $1 AND password NOT IN \
+             (SELECT password FROM former_passwords WHERE account = $1 ORDER BY replaced DESC LIMIT $2)",
+        );
+        old.bind(account.as_str()).bind(keep as i64).execute(&mut *self.0).await?;
+        Ok(true)
     }
 
     /// False: there is no such account.
@@ -237,13 +275,15 @@ impl Work<'_> {
         let ticket =
             sqlx::query("UPDATE tickets SET used = 1 WHERE hash = $1 AND used = 0 RETURNING account, site, expires, certificate");
         let Some(ticket) = ticket.bind(hash).fetch_optional(&mut *self.0).await? else { return Ok(None) };
-        let account = sqlx::query("SELECT id, login, name, enabled FROM accounts WHERE id = $1").bind(ticket.get::<String, _>(0));
+        let account = sqlx::query("SELECT id, login, name, enabled, password_set FROM accounts WHERE id = $1")
+            .bind(ticket.get::<String, _>(0));
         let account = account_row(&account.fetch_one(&mut *self.0).await?)?;
         Ok(Some(TicketFacts {
             account: account.id,
             login: account.login,
             name: account.name,
             enabled: account.enabled,
+            password_set: account.password_set,
             certificate: ticket
                 .get::<Option<Vec<u8>>, _>(3)
                 .map(|bytes| bytes.try_into().map_err(|_| StoreError::Row("certificate")))
@@ -260,6 +300,7 @@ fn account_row(row: &sqlx::sqlite::SqliteRow) -> Result<AccountRow, StoreError> 
         login: Login::try_from(row.get::<String, _>(1)).map_err(|_| StoreError::Row("login"))?,
         name: row.get(2),
         enabled: row.get::<i64, _>(3) != 0,
+        password_set: OffsetDateTime::from_unix_timestamp(row.get(4)).map_err(|_| StoreError::Row("time"))?,
     })
 }
 

@@ -24,6 +24,7 @@ mod house;
 mod lifecycle;
 mod limits;
 mod non_interference;
+mod passwords;
 mod process;
 mod programs;
 mod real_sites;

@@ -1,0 +1,105 @@
+//! Passwords: hashed and compared two at a time, changed by their owners, kept from coming again.
+
+use std::sync::LazyLock;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use super::{Desk, DeskError};
+use crate::governance::Login;
+use crate::governance::password::{HISTORY, may_change};
+use crate::store::AccountRow;
+use crate::trace::Event;
+
+/// Argon2id as the plan's profile asks: 64 MiB, three passes, one lane.
+const ARGON2: (u32, u32, u32) = (64 << 10, 3, 1);
+/// Passwords hashed at a time: each takes 64 MiB.
+const HASHERS: usize = 2;
+/// What an unknown login's password is compared with: it takes as long as a known one's.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hashed(&crate::id::hex(&crate::id::random::<16>())).unwrap_or_default());
+
+pub(super) struct Hasher(Semaphore);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Semaphore::new(HASHERS))
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, String> {
+    let (memory, passes, lanes) = ARGON2;
+    let params = Params::new(memory, passes, lanes, None).map_err(|error| error.to_string())?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hashed(password: &str) -> Result<String, String> {
+    let salt = crate::id::random::<16>();
+    argon2()?.hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(|error| error.to_string())
+}
+
+/// Whether a hash is this password's. A hash that cannot be read is nobody's.
+fn is_of(password: &str, hash: &str) -> Result<bool, String> {
+    let Ok(hash) = PasswordHash::new(hash) else { return Ok(false) };
+    Ok(argon2()?.verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+impl Hasher {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, DeskError> {
+        let invalid = |error: String| DeskError::Invalid(format!("the password could not be hashed: {error}"));
+        let _place = self.0.acquire().await.map_err(|error| invalid(error.to_string()))?;
+        tokio::task::spawn_blocking(work).await.map_err(|error| invalid(error.to_string()))?.map_err(invalid)
+    }
+
+    pub(super) async fn hash(&self, password: &str) -> Result<String, DeskError> {
+        let password = password.to_owned();
+        self.run(move || hashed(&password)).await
+    }
+
+    async fn is_of(&self, password: &str, hash: Option<&String>) -> Result<bool, DeskError> {
+        let (password, hash) = (password.to_owned(), hash.cloned());
+        self.run(move || Ok(is_of(&password, hash.as_ref().unwrap_or(&NOBODY))? && hash.is_some())).await
+    }
+}
+
+impl Desk {
+    /// A person changes a password: the old one must be right, the new one follow the rules and be none of the last
+    /// twelve (R32–R36).
+    pub async fn change_password(&self, login: &str, old: &str, new: &str) -> Result<AccountRow, DeskError> {
+        let now = self.clock.wall();
+        let account = match Login::try_from(login.to_owned()) {
+            Ok(login) => self.store.account(&login).await?,
+            Err(_) => None,
+        };
+        let known = match &account {
+            Some(account) => self.store.passwords(&account.id, HISTORY - 1).await?,
+            None => Vec::new(),
+        };
+        let right = self.hasher.is_of(old, known.first()).await?;
+        let (Some(account), Some(current), true) = (account, known.first(), right) else {
+            let event = Event::new("auth.failed").outcome("refused").cause("password_wrong").public("method", "password");
+            self.log.append(event.sealed("login", login)).await?;
+            return Err(DeskError::Invalid("the login or its password is not right; nothing was changed".to_owned()));
+        };
+        // The first password was somebody else's idea.
+        if known.len() > 1 {
+            may_change(account.password_set, now).map_err(DeskError::Invalid)?;
+        }
+        self.passwords.check(new, &account.login, &account.name).map_err(DeskError::Invalid)?;
+        for hash in &known {
+            if self.hasher.is_of(new, Some(hash)).await? {
+                return Err(DeskError::Invalid(format!(
+                    "the password was among the last {HISTORY} of this account; choose one that it never had"
+                )));
+            }
+        }
+        let hash = self.hasher.hash(new).await?;
+        let mut work = self.store.begin().await?;
+        if !work.set_password(&account.id, current, &hash, now, HISTORY).await? {
+            return Err(DeskError::Invalid("the password was changed by somebody else meanwhile; try again".to_owned()));
+        }
+        let event = Event::new("account.password_changed").outcome("ok").sealed("account", account.id.as_str());
+        self.record(work, event.sealed("login", account.login.as_str())).await?;
+        Ok(AccountRow { password_set: now, ..account })
+    }
+}
