@@ -174,7 +174,8 @@ fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
                 println!("short     {short}");
             }
             if let Some(days) = password_days {
-                println!("note      the password must be changed within {days} days: lucarne account password {login}");
+                let when = if *days == 0 { "today".to_owned() } else { format!("within {days} days") };
+                println!("note      the password must be changed {when}: lucarne account password {login}");
             }
         }
     }

@@ -75,10 +75,10 @@ impl Desk {
             Some(account) => self.store.passwords(&account.id, HISTORY - 1).await?,
             None => Vec::new(),
         };
-        let right = self.hasher.is_of(old, known.first()).await?;
+        let right = self.hasher.is_of(old, known.first()).await? && account.as_ref().is_some_and(|account| account.enabled);
         let (Some(account), Some(current), true) = (account, known.first(), right) else {
             let event = Event::new("auth.failed").outcome("refused").cause("password_wrong").public("method", "password");
-            self.log.append(event.sealed("login", login)).await?;
+            self.log.append(event.sealed("login", login.chars().take(64).collect::<String>())).await?;
             return Err(DeskError::Invalid("the login or its password is not right; nothing was changed".to_owned()));
         };
         // The first password was somebody else's idea.
@@ -95,7 +95,7 @@ impl Desk {
         }
         let hash = self.hasher.hash(new).await?;
         let mut work = self.store.begin().await?;
-        if !work.set_password(&account.id, current, &hash, now, HISTORY).await? {
+        if !work.set_password(&account.id, current, &hash, now, HISTORY - 1).await? {
             return Err(DeskError::Invalid("the password was changed by somebody else meanwhile; try again".to_owned()));
         }
         let event = Event::new("account.password_changed").outcome("ok").sealed("account", account.id.as_str());

@@ -85,7 +85,8 @@ pub fn may_change(set: OffsetDateTime, now: OffsetDateTime) -> Result<(), String
     if now - set >= SHORTEST {
         return Ok(());
     }
-    Err("the password was changed less than a day ago; if others may know it, ask an administrator for another".to_owned())
+    Err("the password was changed less than a day ago; if others may know it, have the account disabled until tomorrow"
+        .to_owned())
 }
 
 /// The classes of characters of a password.
@@ -113,7 +114,7 @@ fn entropy(password: &str) -> f64 {
     password.chars().count() as f64 * alphabet.max(1.0).log2()
 }
 
-/// Lower case, with the signs that people write for letters read as these.
+/// Lower case without accents, with the signs that people write for letters read as these.
 fn folded(text: &str) -> String {
     let letter = |c| match c {
         '0' => 'o',
@@ -122,14 +123,22 @@ fn folded(text: &str) -> String {
         '4' | '@' => 'a',
         '5' | '$' => 's',
         '7' => 't',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'à' | 'â' => 'a',
+        'ç' => 'c',
+        'î' | 'ï' => 'i',
+        'ô' => 'o',
+        'û' | 'ù' => 'u',
         c => c,
     };
     text.to_lowercase().chars().map(letter).collect()
 }
 
-/// Whether next to nothing is left of a folded password without this word.
+/// Whether next to nothing is left of a folded password without this word, but signs and figures.
 fn is_hardly_more(folded: &str, word: &str) -> bool {
-    folded.contains(word) && folded.chars().count() - word.chars().count() < 6
+    // Figures were folded into letters: what is left is short with them too.
+    let rest = folded.replace(word, "");
+    rest.len() < folded.len() && rest.chars().filter(|c| c.is_alphabetic()).count() < 6
 }
 
 /// Words that the first guesses are made of, in the languages of those who use this.

@@ -23,6 +23,8 @@ const STEP: usize = 8;
 const MEND: u32 = 6;
 /// A site that does not answer that is asked for JPEG again.
 const ANSWER: Duration = Duration::from_secs(5);
+/// So often the screen is asked for after a film, before a site is given up that does not send it.
+const MAX_TRIES: u32 = 3;
 /// Places that are asked for one by one: more are asked for as the whole screen.
 const MAX_PLACES: usize = 32;
 
@@ -32,15 +34,15 @@ pub(super) enum Ask {
     Jpeg,
     /// No JPEG from now on, and these places again.
     Exact(Vec<Rect>),
-    /// All was sent again: JPEG need not be taken any more.
+    /// All was sent again, and what was on its way has come: JPEG need not be taken any more.
     Done,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// No film. `left`: what is still awaited without loss since the last one.
+    /// No film. `left`: what is still awaited without loss since the last one, until when, and how often it was asked for.
     Off {
-        left: Option<Region>,
+        left: Option<(Region, Instant, u32)>,
     },
     On,
     /// It runs, and what is still was asked for without loss.
@@ -95,21 +97,15 @@ impl Film {
         }
         self.frames += u32::from(self.photographic > before);
         if self.runs() {
+            // While it is mended too: what was on its way is JPEG.
             changed.iter().for_each(|place| self.recent.add(*place));
+            changed.iter().for_each(|place| self.lossy.add(*place));
         }
         match &mut self.phase {
-            Phase::On => {
-                changed.iter().for_each(|place| self.lossy.add(*place));
-                None
-            }
-            Phase::Off { left: None } => None,
-            Phase::Off { left: Some(left) } => {
+            Phase::On | Phase::Off { left: None } => None,
+            Phase::Off { left: Some((left, ..)) } => {
                 sent.iter().for_each(|place| left.remove(*place));
-                let done = left.is_empty();
-                if done {
-                    self.phase = Phase::Off { left: None };
-                }
-                done.then_some(Ask::Done)
+                None
             }
             Phase::Mending { left, .. } => {
                 sent.iter().for_each(|place| left.remove(*place));
@@ -123,12 +119,12 @@ impl Film {
     }
 
     /// A screen of another size has all of its picture still to come.
-    fn fit(&mut self, size: Size) {
+    pub(super) fn fit(&mut self, size: Size) {
         if self.lossy.size() == size {
             return;
         }
         (self.lossy, self.recent) = (Region::new(size), Region::new(size));
-        if let Phase::Off { left: Some(left) } | Phase::Mending { left, .. } = &mut self.phase {
+        if let Phase::Off { left: Some((left, ..)) } | Phase::Mending { left, .. } = &mut self.phase {
             *left = whole(size);
         }
     }
@@ -144,7 +140,7 @@ impl Film {
         (self.since, self.photographic, self.frames) = (now, 0, 0);
         if self.agreed >= 2 {
             self.agreed = 0;
-            return Some(self.turned());
+            return Some(self.turned(now));
         }
         match &self.phase {
             Phase::Mending { until, .. } if now >= *until => {
@@ -152,18 +148,28 @@ impl Film {
                 Some(Ask::Jpeg)
             }
             Phase::On => self.mend(now),
+            Phase::Off { left: Some((left, until, tries)) } if now >= *until => {
+                let (left, tries) = (left.clone(), *tries);
+                let again = (!left.is_empty() && tries < MAX_TRIES).then(|| places(&left));
+                let done = left.is_empty();
+                self.phase = Phase::Off { left: again.is_some().then(|| (left, now + ANSWER, tries + 1)) };
+                again.map(Ask::Exact).or(done.then_some(Ask::Done))
+            }
             _ => None,
         }
     }
 
-    fn turned(&mut self) -> Ask {
+    fn turned(&mut self, now: Instant) -> Ask {
         let size = self.lossy.size();
         (self.lossy, self.recent, self.windows) = (Region::new(size), Region::new(size), 0);
         if self.runs() {
-            self.phase = Phase::Off { left: Some(whole(size)) };
+            self.phase = Phase::Off { left: Some((whole(size), now + ANSWER, 1)) };
             return Ask::Exact(vec![size.rect()]);
         }
-        self.phase = Phase::On;
+        // What the last film left is this one's to mend.
+        if let Phase::Off { left: Some((left, ..)) } = std::mem::replace(&mut self.phase, Phase::On) {
+            self.lossy = left;
+        }
         Ask::Jpeg
     }
 
@@ -180,16 +186,23 @@ impl Film {
             return None;
         }
         self.lossy = self.lossy.without(&still);
-        let places = still.rects();
-        let places = if places.len() > MAX_PLACES { vec![still.size().rect()] } else { places };
+        let places = places(&still);
         self.phase = Phase::Mending { left: still, until: now + ANSWER };
         Some(Ask::Exact(places))
     }
 
     /// When it must be asked again at the latest: a film that stops says nothing more.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.runs().then(|| self.since + WINDOW)
+        match &self.phase {
+            Phase::Off { left } => left.as_ref().map(|(_, until, _)| (*until).max(self.since + WINDOW)),
+            Phase::On | Phase::Mending { .. } => Some(self.since + WINDOW),
+        }
     }
+}
+
+fn places(region: &Region) -> Vec<Rect> {
+    let places = region.rects();
+    if places.len() > MAX_PLACES { vec![region.size().rect()] } else { places }
 }
 
 fn whole(size: Size) -> Region {

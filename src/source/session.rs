@@ -285,12 +285,15 @@ impl Session {
         if resized {
             // Whatever the sizes were in between, nothing of before stays.
             screen.await_picture();
+            self.film.fit(area.size());
         }
         if !self.damage.is_empty() {
             let changed = screen.publish(&self.damage, now);
             self.opened = true;
             if self.pace.jpeg == Jpeg::Films {
                 let ask = self.film.saw(screen.canvas(), &self.damage, &changed);
+                self.ask_film(ask);
+                let ask = self.film.turn(now);
                 self.ask_film(ask);
             }
         } else if !resized {
