@@ -8,6 +8,8 @@
 //!
 //! Needs Xtigervnc, x11vnc, stunnel4, haproxy and openssl.
 
+#[path = "../../tests/stories/child.rs"]
+mod child;
 #[path = "../client.rs"]
 mod client;
 mod linear;

@@ -1,6 +1,6 @@
 //! A real X server with a VNC server in it, and the hand that draws on it.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -12,32 +12,13 @@ use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ConnectionExt, CreateGCAux, CreateWindowAux, Gcontext, ImageFormat, Window, WindowClass};
 use x11rb::rust_connection::RustConnection;
 
+use crate::child::Program;
 use crate::work::{SCREEN, Stage, Work};
-
-/// A program that ends with its owner.
-pub struct Program(pub Child);
 
 impl Program {
     pub fn start(command: &mut Command) -> Result<Self> {
         let words = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self(words.spawn().with_context(|| format!("{:?} cannot be started; install it", words.get_program()))?))
-    }
-}
-
-impl Drop for Program {
-    /// Asked to end first, so that it leaves no sockets and locks behind.
-    fn drop(&mut self) {
-        if let Some(pid) = rustix::process::Pid::from_raw(self.0.id() as i32) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        for _ in 0..100 {
-            if matches!(self.0.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -14,8 +14,9 @@ use lucarne::rfb::handshake::client::Login;
 use lucarne::tls::{Trust, certificates, fingerprint, for_site, make_certificates};
 use rustls::ClientConfig;
 
+use crate::child::Program;
 use crate::client::{Way, trusting};
-use crate::screen::{Program, until};
+use crate::screen::until;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {

@@ -1,7 +1,5 @@
 //! Passwords: hashed and compared two at a time, changed by their owners, kept from coming again.
 
-use std::sync::LazyLock;
-
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
@@ -16,15 +14,25 @@ use crate::trace::Event;
 const ARGON2: (u32, u32, u32) = (64 << 10, 3, 1);
 /// Passwords hashed at a time: each takes 64 MiB.
 const HASHERS: usize = 2;
-/// What an unknown login's password is compared with: it takes as long as a known one's.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hashed(&crate::id::hex(&crate::id::random::<16>())).unwrap_or_default());
+/// And so many with those that wait: more are told to come again.
+const WAITING: usize = 16;
 
-pub(super) struct Hasher(Semaphore);
+pub(super) struct Hasher {
+    places: Semaphore,
+    queue: Semaphore,
+}
 
 impl Default for Hasher {
     fn default() -> Self {
-        Self(Semaphore::new(HASHERS))
+        Self { places: Semaphore::new(HASHERS), queue: Semaphore::new(WAITING) }
     }
+}
+
+/// What an unknown login's password is compared with: it takes as long as a known one's, and none has this hash.
+fn of_nobody() -> String {
+    let (memory, passes, lanes) = ARGON2;
+    let (salt, hash) = ("A".repeat(22), "A".repeat(43));
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}")
 }
 
 fn argon2() -> Result<Argon2<'static>, String> {
@@ -38,16 +46,18 @@ fn hashed(password: &str) -> Result<String, String> {
     argon2()?.hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(|error| error.to_string())
 }
 
-/// Whether a hash is this password's. A hash that cannot be read is nobody's.
+/// Whether a hash is this password's.
 fn is_of(password: &str, hash: &str) -> Result<bool, String> {
-    let Ok(hash) = PasswordHash::new(hash) else { return Ok(false) };
+    let hash = PasswordHash::new(hash).map_err(|error| error.to_string())?;
     Ok(argon2()?.verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 impl Hasher {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, DeskError> {
         let invalid = |error: String| DeskError::Invalid(format!("the password could not be hashed: {error}"));
-        let _place = self.0.acquire().await.map_err(|error| invalid(error.to_string()))?;
+        let many = |_| DeskError::Invalid("too many passwords are being looked at; try again in a moment".to_owned());
+        let _waiting = self.queue.try_acquire().map_err(many)?;
+        let _place = self.places.acquire().await.map_err(|error| invalid(error.to_string()))?;
         tokio::task::spawn_blocking(work).await.map_err(|error| invalid(error.to_string()))?.map_err(invalid)
     }
 
@@ -57,8 +67,8 @@ impl Hasher {
     }
 
     async fn is_of(&self, password: &str, hash: Option<&String>) -> Result<bool, DeskError> {
-        let (password, hash) = (password.to_owned(), hash.cloned());
-        self.run(move || Ok(is_of(&password, hash.as_ref().unwrap_or(&NOBODY))? && hash.is_some())).await
+        let (password, hash) = (password.to_owned(), hash.cloned().unwrap_or_else(of_nobody));
+        self.run(move || is_of(&password, &hash)).await
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod bystander;
 mod canaries;
+mod child;
 mod cli;
 mod cut_short;
 mod disk;

@@ -1,15 +1,14 @@
 //! Real programs around the node: each ends with the story that started it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::geometry::{Pixel, Rect, Size};
 use lucarne::picture::Picture;
 
-/// A child process that ends with its owner.
-pub struct Program(Child);
+pub use super::child::Program;
 
 impl Program {
     /// Starts a program; its words go to `log`.
@@ -29,23 +28,6 @@ impl Program {
     /// Its exit code, once it has ended by itself.
     pub fn ended(&mut self) -> Option<i32> {
         self.0.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
-    }
-}
-
-impl Drop for Program {
-    /// Asked to end first, so that it leaves no sockets and locks behind.
-    fn drop(&mut self) {
-        if let Some(pid) = rustix::process::Pid::from_raw(self.0.id() as i32) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        for _ in 0..100 {
-            if matches!(self.0.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
