@@ -39,7 +39,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("governance", &["id"]),
     ("trace", &["id", "clock"]),
-    ("store", &["governance", "trace", "id", "geometry"]),
+    ("store", &["governance", "trace", "id", "geometry", "clock"]),
     ("desk", &["governance", "trace", "store", "id", "clock", "geometry", "rfb"]),
     ("config", &["geometry", "governance", "id", "rfb", "tls"]),
     ("web", &["trace", "metrics"]),

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::store::Store;
 use crate::tls;
 
 const SETTINGS: &str = include_str!("lucarne.toml");
 
-pub(super) async fn run(dir: &Path, hosts: &[String]) -> Result<ExitCode> {
+pub(super) fn run(dir: &Path, hosts: &[String]) -> Result<ExitCode> {
     let settings = dir.join("lucarne.toml");
     if settings.exists() {
         bail!("{} exists: this directory is a node already; give another", settings.display());
@@ -20,7 +19,6 @@ pub(super) async fn run(dir: &Path, hosts: &[String]) -> Result<ExitCode> {
     tls::make_certificates(&certs, hosts)?;
     let data = dir.join("data");
     private_dir(&data)?;
-    Store::open(&data.join("lucarne.sqlite")).await?.close().await;
     std::fs::write(&settings, SETTINGS).with_context(|| format!("{} cannot be written", settings.display()))?;
     let shown = settings.display();
     println!("A node was begun in {}.\n", dir.display());

@@ -41,7 +41,7 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         port: u16,
     },
-    /// Begin a node: certificates, settings and store, in a new directory
+    /// Begin a node: certificates and settings, in a new directory
     Init {
         dir: PathBuf,
         /// A name or address by which viewers reach this machine (may be repeated)
@@ -103,7 +103,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             sandbox::harden()?;
             block_on(demo::run(port, clock))
         }
-        Command::Init { dir, hosts } => block_on(init::run(&dir, &hosts)),
+        Command::Init { dir, hosts } => init::run(&dir, &hosts),
         Command::Serve { log_json } => {
             logs(log_json);
             let config = config()?;

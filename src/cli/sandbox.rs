@@ -48,7 +48,8 @@ pub(super) fn confine(config: &Config) -> Result<()> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let listens = [Some(config.viewers.listen), config.viewers.tls_first, config.viewers.local, config.monitor];
     let bind = listens.iter().flatten().map(|address: &SocketAddr| Ok(NetPort::new(address.port(), AccessNet::BindTcp)));
-    let reach = config.sites.iter().map(|site| site.port).chain([DNS]);
+    let store = config.postgres.iter().map(|server| server.port);
+    let reach = config.sites.iter().map(|site| site.port).chain(store).chain([DNS]);
     let reach = reach.map(|port| Ok(NetPort::new(port, AccessNet::ConnectTcp)));
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -90,7 +91,8 @@ fn readable(config: &Config) -> Vec<PathBuf> {
         Some(Trust::Ca(path)) => Some(path),
         Some(Trust::Pinned(_)) | None => None,
     });
-    let files = papers.into_iter().flatten().chain(trust).cloned().chain(NAMES.iter().map(PathBuf::from));
+    let store = config.postgres.iter().filter_map(|server| server.ca.as_ref());
+    let files = papers.into_iter().flatten().chain(trust).chain(store).cloned().chain(NAMES.iter().map(PathBuf::from));
     let folders = files.flat_map(|file| [Some(folder_of(&file)), file.canonicalize().ok().map(|real| folder_of(&real))]);
     SYSTEM.iter().map(PathBuf::from).chain(folders.flatten()).filter(|path| path.exists()).collect()
 }

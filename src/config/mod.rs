@@ -1,6 +1,7 @@
 //! Settings, twice: as written in TOML, and as checked here. An error names the file, the line, the key and what
 //! to write there; a [`Config`] in hand can be run.
 
+mod store;
 mod written;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use crate::id::SiteName;
 use crate::rfb::handshake::client::{Login, Transport};
 use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
+pub use store::Postgres;
 use written::At;
 
 /// One setting that cannot be.
@@ -33,6 +35,8 @@ pub struct Config {
     pub viewers: Viewers,
     /// Metrics and health, on loopback.
     pub monitor: Option<SocketAddr>,
+    /// The server of the rows, if they are not in a file beside the trace.
+    pub postgres: Option<Postgres>,
     /// The rules of passwords.
     pub passwords: Profile,
     pub sites: Vec<Site>,
@@ -127,6 +131,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         data: folder.join(written.node.data),
         viewers: checked_viewers(written.viewers, folder)?,
         monitor,
+        postgres: store::checked(written.store, folder)?,
         passwords: match written.accounts.passwords {
             written::Passwords::Pas => Profile::Pas,
             written::Passwords::Cnil2022 => Profile::Cnil2022,

@@ -31,6 +31,8 @@ pub(super) struct Written {
     pub viewers: Viewers,
     pub monitor: Option<Monitor>,
     #[serde(default)]
+    pub store: Store,
+    #[serde(default)]
     pub accounts: Accounts,
     #[serde(default)]
     pub site: Vec<Site>,
@@ -68,6 +70,14 @@ pub(super) struct Viewers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Monitor {
     pub listen: Spanned<SocketAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub postgres: Option<Spanned<String>>,
+    pub password_file: Option<Spanned<PathBuf>>,
+    pub ca: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -87,6 +87,8 @@ pub enum Refusal {
     SiteNotShown,
     /// The trace cannot be written.
     NoTrace,
+    /// The store does not answer.
+    NoStore,
     /// Too many sessions, or too many attempts.
     Busy,
 }
@@ -104,6 +106,7 @@ impl Refusal {
             Self::SiteUnknown => "site_unknown",
             Self::SiteNotShown => "site_not_shown",
             Self::NoTrace => "no_trace",
+            Self::NoStore => "no_store",
             Self::Busy => "busy",
         }
     }
@@ -135,6 +138,9 @@ impl Refusal {
             }
             Self::NoTrace => {
                 "La trace ne peut être écrite : aucune image. Voyez l'exploitant. / The trace cannot be written: no picture. See the operator."
+            }
+            Self::NoStore => {
+                "La base de données ne répond pas : aucune image. Voyez l'exploitant. / The store does not answer: no picture. See the operator."
             }
             Self::Busy => "Trop de connexions : réessayez dans un instant. / Too many connections: try again in a moment.",
         }

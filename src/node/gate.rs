@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::{Running, Shared};
-use crate::desk::{Denied, Presented};
+use crate::desk::{Denied, DeskError, Presented};
 use crate::governance::{Admission, Refusal, Standing};
 use crate::id::{ConnectionId, SessionId, hex};
 use crate::rfb::input::InputKind;
@@ -69,7 +69,7 @@ impl Gate for Shared {
             Denied::Refused(refusal) => refusal,
             Denied::Failed(error) => {
                 tracing::error!(%error, "a ticket could not be looked at");
-                Refusal::NoTrace
+                if matches!(error, DeskError::Store(_)) { Refusal::NoStore } else { Refusal::NoTrace }
             }
         })?;
         self.quota().give_back(whose(peer.address.ip()), peer.known);

@@ -6,6 +6,7 @@
 pub mod act;
 pub mod control;
 mod gate;
+mod guard;
 mod pools;
 mod site;
 
@@ -22,16 +23,15 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock::{Clock, StepWatch};
+use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::desk::{Desk, DeskError};
-use crate::governance::Standing;
+use crate::desk::Desk;
 use crate::id::{AccountId, SessionId, SiteName};
 use crate::metrics::{Kind, Metrics};
 use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::tls::{ForViewers, Papers};
 use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Entrance, Known, Limits, Listener};
@@ -91,8 +91,16 @@ pub struct Node {
 pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("{} cannot be made", config.data.display()))?;
     let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
-    let store = Store::open(&config.data.join("lucarne.sqlite")).await?;
+    let store = Store::open(&place(config), clock).await?;
     Ok(Desk::open(store, log, clock.clone(), config.passwords).await?)
+}
+
+/// Where the rows of a node are.
+fn place(config: &Config) -> Place {
+    match &config.postgres {
+        Some(server) => Place::Server(server.url.to_string()),
+        None => Place::File(config.data.join("lucarne.sqlite")),
+    }
 }
 
 /// How a configured site is entered.
@@ -151,6 +159,7 @@ impl Node {
         });
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
+        tasks.spawn(Arc::clone(&shared).guard_store());
         tasks.spawn(Arc::clone(&shared).keep_house());
         tasks.spawn(count_tasks(
             [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],
@@ -302,88 +311,5 @@ impl Shared {
     fn hold_sessions(&self, site: &SiteName) {
         let mut sessions = self.sessions();
         sessions.values_mut().filter(|running| running.site == *site).for_each(|running| running.hold.send_modify(|n| *n += 1));
-    }
-
-    /// No trace, no picture: ends everything as soon as an entry cannot be made durable.
-    async fn guard_trace(self: Arc<Self>) {
-        let mut health = self.log.health();
-        let mut failures = 0;
-        loop {
-            let state = health.borrow_and_update().clone();
-            if state.failures > failures {
-                failures = state.failures;
-                if !self.owing.swap(true, Ordering::SeqCst) {
-                    tracing::error!(reason = state.broken, "the trace could not be written: every picture ends");
-                }
-                self.close_all_untraced().await;
-            }
-            if health.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Writes what was folded, after a gap what could not be written, and when the wall clock was set.
-    async fn keep_house(self: Arc<Self>) {
-        let mut watch = StepWatch::new(&self.clock);
-        loop {
-            self.clock.sleep(TURN).await;
-            if let Some(milliseconds) = watch.step() {
-                self.clock_was_set(milliseconds).await;
-            }
-            let failures = self.log.health().borrow().failures;
-            if self.owing.load(Ordering::SeqCst) && self.catch_up().await.is_ok() {
-                // A failure that came meanwhile owes another gap.
-                self.owing.store(self.log.health().borrow().failures != failures, Ordering::SeqCst);
-                tracing::info!("the trace can be written again");
-            }
-            self.write_folded().await;
-        }
-    }
-
-    /// Tickets that a clock set back would let live longer are void.
-    async fn clock_was_set(&self, milliseconds: i64) {
-        tracing::warn!(milliseconds, "the wall clock was set");
-        let voided = if milliseconds < 0 { self.desk.void_tickets().await } else { Ok(0) };
-        let voided = voided.unwrap_or_else(|error| {
-            tracing::error!(%error, "tickets may live longer than sixty seconds: the clock was set back");
-            0
-        });
-        let event = Event::new("clock.step").outcome("ok").public("offset_ms", milliseconds);
-        self.log.note(event.count("tickets_voided", voided)).await;
-    }
-
-    /// Ends every session and closes every source, now; what stands in the store is put right when it can be traced.
-    async fn close_all_untraced(&self) {
-        self.end_sessions(Ending::NoTrace, |_| true);
-        self.sites.values().for_each(SiteHandle::stop_source);
-        for site in self.sites.values() {
-            site.halt().await;
-            if site.state.borrow().standing == Standing::Showing {
-                site.stand(Standing::Paused);
-            }
-        }
-    }
-
-    /// Records that nothing could be recorded, and what happened meanwhile; an error means: later.
-    async fn catch_up(&self) -> Result<(), DeskError> {
-        self.log.write_kept().await?;
-        self.desk.empty_outbox().await?;
-        for (name, site) in &self.sites {
-            let _one_at_a_time = site.acts.lock().await;
-            let standing = site.state.borrow().standing;
-            let stored = self.desk.store().standing(name).await?.unwrap_or(Standing::Stopped);
-            if standing != stored {
-                self.desk.stand(name, standing, "no_trace").await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn write_folded(&self) {
-        let folded = self.fold.lock().unwrap_or_else(PoisonError::into_inner).due(self.clock.now());
-        for event in folded {
-            self.log.note(event).await;
-        }
     }
 }

@@ -43,6 +43,8 @@ pub enum Ending {
     AccountDisabled,
     /// The trace cannot be written.
     NoTrace,
+    /// The store does not answer.
+    NoStore,
     Shutdown,
     /// The viewer closed.
     Left,
@@ -69,6 +71,7 @@ impl Ending {
             Self::Stopped => "stopped",
             Self::AccountDisabled => "account_disabled",
             Self::NoTrace => "no_trace",
+            Self::NoStore => "no_store",
             Self::Shutdown => "shutdown",
             Self::Left => "viewer_left",
             Self::NoProgress => "no_progress",

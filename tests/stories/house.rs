@@ -11,13 +11,21 @@ use lucarne::node::act::{Act, Outcome, Site};
 use lucarne::tls;
 use lucarne::trace::{Entry, tail};
 use tempfile::TempDir;
+use time::OffsetDateTime;
 use time::macros::datetime;
+
+use super::postgres::Postgres;
+
+/// A full minute.
+const BEGINNING: OffsetDateTime = datetime!(2026-03-01 10:00 UTC);
 
 pub struct House {
     pub dir: TempDir,
     pub clock: Clock,
     config: Config,
     node: Option<Node>,
+    /// The server of the rows, if this run is about PostgreSQL.
+    _server: Option<Postgres>,
 }
 
 /// A demo site without TLS at `address`.
@@ -35,6 +43,25 @@ impl House {
 
     /// The same, with more settings of `[viewers]`.
     pub async fn with(viewers: &str, sites: &str) -> Self {
+        let clock = Clock::running(BEGINNING);
+        // `./test` tells the stories twice: their rows are in a file, then on a server.
+        let server = match std::env::var("LUCARNE_TEST_STORE").as_deref() {
+            Ok("postgres") => Some(Postgres::start(&clock).await),
+            _ => None,
+        };
+        let store = server.as_ref().map(Postgres::settings).unwrap_or_default();
+        let house = Self::begin(clock, viewers, &format!("{store}{sites}")).await;
+        Self { _server: server, ..house }
+    }
+
+    /// With its rows on a server that the story keeps.
+    pub async fn on_postgres(sites: &str) -> (Self, Postgres) {
+        let clock = Clock::running(BEGINNING);
+        let server = Postgres::start(&clock).await;
+        (Self::begin(clock, "", &format!("{}{sites}", server.settings())).await, server)
+    }
+
+    async fn begin(clock: Clock, viewers: &str, sites: &str) -> Self {
         let dir = TempDir::new().unwrap();
         tls::make_certificates(dir.path(), &["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let limit = if viewers.contains("connections_per_minute") { "" } else { "connections_per_minute = 10000" };
@@ -43,9 +70,8 @@ impl House {
              certificate = \"viewers.pem\"\nkey = \"viewers.key\"\n{limit}\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n{sites}"
         );
         let config = Config::parse(&dir.path().join("lucarne.toml"), &text).unwrap();
-        let clock = Clock::running(datetime!(2026-03-01 10:00 UTC));
         let node = Node::start(&config, clock.clone()).await.unwrap();
-        let house = Self { dir, clock, config, node: Some(node) };
+        let house = Self { dir, clock, config, node: Some(node), _server: None };
         let act = Act::AddAccount { login: "claire".into(), name: "Claire Martin".into(), password: "Correct-h0rse".into() };
         assert!(matches!(house.order(act).await, Outcome::Done { .. }));
         house

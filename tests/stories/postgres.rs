@@ -1,0 +1,101 @@
+//! A PostgreSQL server of a story's own: begun, lost and found again.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use lucarne::clock::Clock;
+use tempfile::TempDir;
+
+use super::child::Program;
+use super::programs::free_port;
+
+pub struct Postgres {
+    dir: TempDir,
+    port: u16,
+    server: Option<Program>,
+}
+
+/// Debian keeps the server's programs aside, by version.
+fn program(name: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("./test installs postgresql");
+    let mut found: Vec<PathBuf> = versions.flatten().map(|version| version.path().join("bin").join(name)).collect();
+    found.sort();
+    found.into_iter().rfind(|path| path.exists()).expect("./test installs postgresql")
+}
+
+/// The server refuses to run as root.
+fn command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    if rustix::process::geteuid().is_root() {
+        command.uid(number_of("postgres", "-u")).gid(number_of("postgres", "-g"));
+    }
+    command
+}
+
+fn number_of(user: &str, which: &str) -> u32 {
+    let said = Command::new("id").args([which, user]).output().unwrap().stdout;
+    String::from_utf8(said).unwrap().trim().parse().unwrap()
+}
+
+impl Postgres {
+    pub async fn start(clock: &Clock) -> Self {
+        let dir = TempDir::new().unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(dir.path(), Some(number_of("postgres", "-u")), None).unwrap();
+        }
+        let begun = command("initdb")
+            .args(["-A", "trust", "-U", "lucarne", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
+            .arg(dir.path().join("rows"))
+            .output()
+            .unwrap();
+        assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
+        let mut server = Self { dir, port: free_port(), server: None };
+        server.go_on(clock).await;
+        server
+    }
+
+    /// The server runs (again) on its rows.
+    pub async fn go_on(&mut self, clock: &Clock) {
+        let mut server = command("postgres");
+        let dir = self.dir.path();
+        server.arg("-D").arg(dir.join("rows")).arg("-k").arg(dir).args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        self.server = Some(Program::start(&mut server, &std::env::temp_dir().join(format!("postgres-{}.log", self.port))));
+        for _ in 0..500 {
+            let port = self.port.to_string();
+            let asked = Command::new(program("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
+            if asked.is_ok_and(|status| status.success()) {
+                return;
+            }
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+        panic!("PostgreSQL did not come up in {}", dir.display());
+    }
+
+    /// The server goes at once, with all its connections, and loses what was not on its disk.
+    pub fn crash(&mut self) {
+        let stopped = command("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(self.rows()).output().unwrap();
+        assert!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stdout));
+        self.server = None;
+    }
+
+    fn rows(&self) -> PathBuf {
+        Path::new(self.dir.path()).join("rows")
+    }
+
+    /// What a node's settings say of it.
+    pub fn settings(&self) -> String {
+        format!("[store]\npostgres = \"postgres://lucarne@127.0.0.1:{}/postgres\"\n", self.port)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if self.server.is_some() {
+            // Orderly would wait for the node's connections.
+            let _ = command("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(self.rows()).output();
+        }
+        let _ = std::fs::remove_file(std::env::temp_dir().join(format!("postgres-{}.log", self.port)));
+    }
+}

@@ -1,0 +1,113 @@
+//! The store: the same rules on SQLite and on PostgreSQL, and no picture without it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lucarne::config::Config;
+use lucarne::governance::{Refusal, Standing};
+use lucarne::node::act::{Act, Outcome};
+use lucarne::rfb::encoding::number;
+
+use super::eye::{Eye, exact};
+use super::house::{House, demo_site};
+use super::postgres::Postgres;
+use super::script::{SIZE, Script};
+
+async fn house() -> (Script, House, Postgres) {
+    let script = Script::start(3, number::RAW).await;
+    let (house, server) = House::on_postgres(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    (script, house, server)
+}
+
+/// Lets time pass until the node has noticed what became of the store.
+async fn until_traced(house: &House, kind: &str) {
+    for _ in 0..600 {
+        if house.entries().iter().any(|entry| entry.kind() == kind) {
+            return;
+        }
+        house.clock.sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{kind} did not come");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_does_not_answer_for_five_seconds_ends_pictures_until_it_is_back() {
+    let (script, house, mut server) = house().await;
+    let ticket = house.ticket("a").await;
+    let mut eye = Eye::enter(&house, &ticket, &exact(number::RAW)).await.unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    let spare = house.ticket("a").await;
+    let lost = house.clock.now();
+    server.crash();
+    eye.watch_to_the_end().await;
+    let ended = house.entry(|entry| entry.kind() == "view.ended").await;
+    assert_eq!(ended.text("cause"), "no_store");
+    let took = house.clock.now() - lost;
+    assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(8), "{took:?}");
+    assert_eq!(house.site("a").await.standing, Standing::Paused);
+    // Neither somebody with a ticket nor an order is let through; both are told.
+    let refused = Eye::enter(&house, &spare, &exact(number::RAW)).await.err().unwrap();
+    assert!(refused.contains(Refusal::NoStore.words().rsplit(" / ").next().unwrap()), "{refused}");
+    let Outcome::Failed { message } = house.order(Act::ListAccounts).await else { panic!("a list from nowhere") };
+    assert!(message.contains("the store does"), "{message}");
+    let opened = script.connections();
+    server.go_on(&house.clock).await;
+    until_traced(&house, "store.back").await;
+    // It takes Show again, as after every fault.
+    assert_eq!(house.site("a").await.standing, Standing::Paused);
+    assert!(house.entries().iter().any(|entry| entry.kind() == "site.standing" && entry.text("cause") == "no_store"));
+    assert_eq!(script.connections(), opened);
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_there_after_the_server_crashed_and_is_traced_once() {
+    let (_script, mut house, mut server) = house().await;
+    let mut told = Vec::new();
+    for n in 0..4 {
+        let login = format!("person{n}");
+        let act = Act::AddAccount { login: login.clone(), name: "Paul Durand".into(), password: "Correct-h0rse".into() };
+        if matches!(house.order(act).await, Outcome::Done { .. }) {
+            told.push(login);
+        }
+    }
+    assert_eq!(told.len(), 4);
+    server.crash();
+    server.go_on(&house.clock).await;
+    house.restart().await;
+    let Outcome::Accounts { accounts } = house.order(Act::ListAccounts).await else { panic!("the accounts") };
+    assert!(told.iter().all(|login| accounts.iter().any(|account| account.login == *login)), "{accounts:?}");
+    let created = house.entries().into_iter().filter(|entry| entry.kind() == "account.created");
+    assert_eq!(created.count(), told.len() + 1);
+    house.close().await;
+}
+
+/// Settings hold no password, and no server elsewhere is reached in the clear.
+#[test]
+fn wrong_settings_of_the_server_say_what_to_write() {
+    let good = include_str!("../../src/cli/lucarne.toml");
+    let with = |store: &str| Config::parse(Path::new("/etc/lucarne/lucarne.toml"), &format!("{good}\n[store]\n{store}\n"));
+    assert!(with("postgres = \"postgres://lucarne@db.example.org/lucarne\"\nca = \"ca.pem\"").is_ok());
+    assert!(with("postgres = \"postgres://lucarne@[::1]:5433/lucarne\"").is_ok());
+    assert!(with("postgres = \"postgres://lucarne@%2Frun%2Fpostgresql/lucarne\"").is_ok());
+    let cases = [
+        ("postgres = \"mysql://lucarne@localhost/lucarne\"", "write it as"),
+        ("postgres = \"postgres://lucarne@localhost:0/lucarne\"", "write it as"),
+        ("postgres = \"postgres://lucarne:secret@localhost/lucarne\"", "settings hold no password"),
+        ("postgres = \"postgres://lucarne@localhost/lucarne?password=secret\"", "settings hold no password"),
+        ("postgres = \"postgres://lucarne@db.example.org/lucarne\"", "reached by TLS alone"),
+        ("postgres = \"postgres://lucarne@localhost/lucarne?sslmode=prefer\"", "always verified"),
+        ("postgres = \"postgres://lucarne@localhost/lucarne\"\npassword_file = \"none\"", "cannot be read"),
+        ("ca = \"ca.pem\"", "add `postgres"),
+    ];
+    for (store, remedy) in cases {
+        let words = with(store).unwrap_err().to_string();
+        assert!(words.contains(remedy) && !words.contains("secret"), "{store}: {words}");
+    }
+    let debug = format!("{:?}", with("postgres = \"postgres://lucarne@localhost/lucarne\"").unwrap());
+    assert!(!debug.contains("postgres://"), "{debug}");
+}
