@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lucarne::clock::Clock;
+use lucarne::tls;
 use tempfile::TempDir;
 
 use super::child::Program;
@@ -15,6 +16,7 @@ pub struct Postgres {
     dir: TempDir,
     port: u16,
     server: Option<Program>,
+    tls: bool,
 }
 
 /// Debian keeps the server's programs aside, by version.
@@ -41,6 +43,15 @@ fn number_of(user: &str, which: &str) -> u32 {
 
 impl Postgres {
     pub async fn start(clock: &Clock) -> Self {
+        Self::begin(false, clock).await
+    }
+
+    /// Nodes reach it by TLS alone.
+    pub async fn start_with_tls(clock: &Clock) -> Self {
+        Self::begin(true, clock).await
+    }
+
+    async fn begin(tls: bool, clock: &Clock) -> Self {
         let dir = TempDir::new().unwrap();
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(dir.path(), Some(number_of("postgres", "-u")), None).unwrap();
@@ -51,7 +62,14 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
-        let mut server = Self { dir, port: free_port(), server: None };
+        if tls {
+            tls::make_certificates(dir.path(), &["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+            let key = dir.path().join("viewers.key");
+            if rustix::process::geteuid().is_root() {
+                std::os::unix::fs::chown(&key, Some(number_of("postgres", "-u")), None).unwrap();
+            }
+        }
+        let mut server = Self { dir, port: free_port(), server: None, tls };
         server.go_on(clock).await;
         server
     }
@@ -61,6 +79,11 @@ impl Postgres {
         let mut server = command("postgres");
         let dir = self.dir.path();
         server.arg("-D").arg(dir.join("rows")).arg("-k").arg(dir).args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        if self.tls {
+            let of = |setting: &str, file: &str| format!("{setting}={}", dir.join(file).display());
+            let (certificate, key) = (of("ssl_cert_file", "viewers.pem"), of("ssl_key_file", "viewers.key"));
+            server.args(["-c", "ssl=on", "-c", &certificate, "-c", &key]);
+        }
         self.server = Some(Program::start(&mut server, &std::env::temp_dir().join(format!("postgres-{}.log", self.port))));
         for _ in 0..500 {
             let port = self.port.to_string();
@@ -86,7 +109,13 @@ impl Postgres {
 
     /// What a node's settings say of it.
     pub fn settings(&self) -> String {
-        format!("[store]\npostgres = \"postgres://lucarne@127.0.0.1:{}/postgres\"\n", self.port)
+        let trust = if self.tls { format!("ca = {:?}\n", self.ca()) } else { String::new() };
+        format!("[store]\npostgres = \"postgres://lucarne@127.0.0.1:{}/postgres\"\n{trust}", self.port)
+    }
+
+    /// Who signed its certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.dir.path().join("ca.pem")
     }
 }
 

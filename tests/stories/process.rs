@@ -7,6 +7,7 @@ use std::time::Duration;
 use lucarne::clock::Clock;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
+use lucarne::trace::{Entry, tail};
 use tempfile::TempDir;
 
 use super::cli::{complains, says};
@@ -15,12 +16,12 @@ use super::programs::{Program, free_port};
 use super::script::Script;
 
 /// `lucarne serve` on a directory of its own, its site shown, and a viewer's ticket at hand.
-struct Served {
-    node: Program,
-    config: PathBuf,
+pub struct Served {
+    pub node: Program,
+    pub config: PathBuf,
     dir: TempDir,
     viewers: u16,
-    clock: Clock,
+    pub clock: Clock,
     _script: Script,
 }
 
@@ -31,27 +32,44 @@ async fn served(wrap: &str) -> Served {
 
 /// The same, by a line of the shell that ends with the program.
 async fn served_by(line: &str) -> Served {
+    served_with(line, "").await
+}
+
+/// The same, with more settings.
+pub async fn served_with(line: &str, more: &str) -> Served {
     let (dir, clock, script) = (TempDir::new().unwrap(), Clock::system(), Script::start(2, number::TIGHT).await);
     let root = dir.path().join("n1");
     let (config, viewers) = (root.join("lucarne.toml"), free_port());
     says(&config, &["init", root.to_str().unwrap()], "");
-    says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
     let text = std::fs::read_to_string(&config).unwrap();
     let text = text.replace("127.0.0.1:5901", &script.address.to_string()).replace("5920", &viewers.to_string());
     let text = text.replace("# connections_per_minute = 30 ", "connections_per_minute = 10000 ");
-    std::fs::write(&config, text.replace("9620", &free_port().to_string())).unwrap();
+    std::fs::write(&config, format!("{}\n{more}", text.replace("9620", &free_port().to_string()))).unwrap();
+    says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
     let command = format!("{line} serve").replace("$DATA", root.join("data").to_str().unwrap());
-    let mut command_line = Command::new("sh");
-    command_line.args(["-c", &command]).env("LUCARNE_CONFIG", &config);
-    let node = Program::start(&mut command_line, &dir.path().join("serve.log"));
+    let node = serve(&command, &config, dir.path());
     let served = Served { node, config, dir, viewers, clock, _script: script };
     served.until(|| std::net::TcpStream::connect(("127.0.0.1", viewers)).is_ok()).await;
     served
 }
 
+fn serve(command: &str, config: &Path, dir: &Path) -> Program {
+    let mut command_line = Command::new("sh");
+    command_line.args(["-c", command]).env("LUCARNE_CONFIG", config);
+    Program::start(&mut command_line, &dir.join("serve.log"))
+}
+
 impl Served {
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.dir.path().join("n1/data")
+    }
+
+    /// The node is killed in the middle of whatever it does, and started again.
+    pub async fn kill_and_start(&mut self) {
+        self.node.0.kill().unwrap();
+        self.node.0.wait().unwrap();
+        self.node = serve(&format!("exec {} serve", env!("CARGO_BIN_EXE_lucarne")), &self.config, self.dir.path());
+        self.until(|| std::net::TcpStream::connect(("127.0.0.1", self.viewers)).is_ok()).await;
     }
 
     async fn until(&self, mut ready: impl FnMut() -> bool) {
@@ -88,13 +106,16 @@ impl Served {
     }
 }
 
-/// The types of the entries of a trace, and their causes.
+/// The entries of the trace in a folder, sealed parts included.
+pub fn whole_entries(trace: &Path) -> Vec<Entry> {
+    let files = std::fs::read_dir(trace).unwrap().flatten().map(|entry| entry.path());
+    let is_public = |path: &PathBuf| path.to_str().unwrap().ends_with(".jsonl") && !path.to_str().unwrap().contains("sealed");
+    tail(&files.into_iter().find(is_public).unwrap(), 0, true).unwrap()
+}
+
+/// Their types and causes.
 fn entries(trace: &Path) -> Vec<(String, String)> {
-    let file = std::fs::read_dir(trace).unwrap().flatten().map(|entry| entry.path());
-    let file =
-        file.into_iter().find(|path| path.to_str().unwrap().ends_with(".jsonl") && !path.to_str().unwrap().contains("sealed"));
-    let entries = lucarne::trace::tail(&file.unwrap(), 0, false).unwrap();
-    entries.iter().map(|entry| (entry.kind().to_owned(), entry.text("cause").to_owned())).collect()
+    whole_entries(trace).iter().map(|entry| (entry.kind().to_owned(), entry.text("cause").to_owned())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,14 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lucarne::clock::Clock;
 use lucarne::config::Config;
 use lucarne::governance::{Refusal, Standing};
+use lucarne::id::random;
 use lucarne::node::act::{Act, Outcome};
+use lucarne::node::control;
 use lucarne::rfb::encoding::number;
+use lucarne::tls;
 
+use super::cli::{complains, says};
 use super::eye::{Eye, exact};
 use super::house::{House, demo_site};
 use super::postgres::Postgres;
+use super::process::{served_with, whole_entries};
 use super::script::{SIZE, Script};
 
 async fn house() -> (Script, House, Postgres) {
@@ -84,6 +90,77 @@ async fn what_was_acknowledged_is_there_after_the_server_crashed_and_is_traced_o
     let created = house.entries().into_iter().filter(|entry| entry.kind() == "account.created");
     assert_eq!(created.count(), told.len() + 1);
     house.close().await;
+}
+
+/// Four people add accounts without a pause while the node is killed: who was told that an account was added finds it,
+/// and every account that there is has one entry.
+async fn killed_in_the_middle_of_acts(store: &str) {
+    let mut served = served_with(&format!("exec {}", env!("CARGO_BIN_EXE_lucarne")), store).await;
+    let mut told = vec!["claire".to_owned()];
+    for round in 0..4 {
+        let add = |task: u64| {
+            let (data, clock) = (served.data(), served.clock.clone());
+            tokio::spawn(async move {
+                let mut told = Vec::new();
+                for n in 0.. {
+                    let login = format!("p{round}-{task}-{n}");
+                    let act =
+                        Act::AddAccount { login: login.clone(), name: "Paul Durand".into(), password: "Correct-h0rse".into() };
+                    match control::order(&data, &act, &clock).await {
+                        Ok(Some(Outcome::Done { .. })) => told.push(login),
+                        _ => break,
+                    }
+                }
+                told
+            })
+        };
+        let tasks: Vec<_> = (0..4).map(add).collect();
+        let moment = u64::from(u16::from_le_bytes(random()) % 1000);
+        served.clock.sleep(Duration::from_millis(700 + moment)).await;
+        served.kill_and_start().await;
+        let before = told.len();
+        for task in tasks {
+            told.extend(task.await.unwrap());
+        }
+        assert!(told.len() > before, "acts were going on");
+        let listed: serde_json::Value = serde_json::from_str(&says(&served.config, &["--json", "account", "list"], "")).unwrap();
+        let mut listed: Vec<String> =
+            listed["accounts"].as_array().unwrap().iter().map(|account| account["login"].as_str().unwrap().to_owned()).collect();
+        let missing: Vec<_> = told.iter().filter(|login| !listed.contains(login)).collect();
+        assert!(missing.is_empty(), "round {round}, at {moment} ms: {missing:?} were acknowledged and are lost");
+        let created = whole_entries(&served.data().join("trace")).into_iter().filter(|entry| entry.kind() == "account.created");
+        let mut traced: Vec<String> = created.map(|entry| entry.sealed.unwrap()["login"].as_str().unwrap().to_owned()).collect();
+        listed.sort();
+        traced.sort();
+        assert_eq!(listed, traced, "round {round}, at {moment} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_killed_at_any_moment_loses_no_acknowledged_act_on_sqlite() {
+    killed_in_the_middle_of_acts("").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_killed_at_any_moment_loses_no_acknowledged_act_on_postgresql() {
+    let server = Postgres::start(&Clock::system()).await;
+    killed_in_the_middle_of_acts(&server.settings()).await;
+}
+
+/// The certificate of the server is verified: another's ends the start with words, and no password goes to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_by_tls_is_verified() {
+    let server = Postgres::start_with_tls(&Clock::system()).await;
+    let served = served_with(&format!("exec {}", env!("CARGO_BIN_EXE_lucarne")), &server.settings()).await;
+    assert!(says(&served.config, &["account", "list"], "").contains("claire"));
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    tls::make_certificates(elsewhere.path(), &["localhost".to_owned()]).unwrap();
+    let text = std::fs::read_to_string(&served.config).unwrap();
+    let other = served.config.with_file_name("other.toml");
+    let (from, to) = (server.ca().display().to_string(), elsewhere.path().join("ca.pem").display().to_string());
+    std::fs::write(&other, text.replace(&from, &to).replace("data = \"data\"", "data = \"other\"")).unwrap();
+    let words = complains(&other, &["account", "list"], "");
+    assert!(words.contains("the store does not answer") && words.contains("certificate"), "{words}");
 }
 
 /// Settings hold no password, and no server elsewhere is reached in the clear.
