@@ -66,7 +66,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("fuzzing", &["rfb", "geometry", "picture", "config"]),
     ("demo", &["rfb", "geometry", "picture", "mark", "clock"]),
-    ("cli", &["clock", "config", "demo", "id", "node", "rfb", "source", "store", "tls", "trace"]),
+    ("cli", &["clock", "config", "demo", "governance", "id", "node", "rfb", "source", "store", "tls", "trace"]),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -47,7 +47,11 @@ pub(super) async fn run(port: u16, clock: Clock) -> Result<ExitCode> {
     let password = format!("Aa1-{}", hex(&random::<8>()));
     expect_done(
         node.shared()
-            .perform(Act::AddAccount { login: "auditor".to_owned(), name: "Camille Auditeur".to_owned(), password })
+            .perform(Act::AddAccount {
+                login: "auditor".to_owned(),
+                name: "Camille Auditeur".to_owned(),
+                password: password.into(),
+            })
             .await,
     )?;
     expect_done(node.shared().perform(Act::Show { site: site.clone() }).await)?;

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+use zeroize::Zeroizing;
 
 use super::serve::lock;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::governance::Secret;
 use crate::id::SiteName;
 use crate::node::act::{Act, Outcome, perform_on_desk};
 use crate::node::{control, open_desk};
@@ -121,15 +123,15 @@ pub(super) async fn order(config: &Config, act: &Act, clock: &Clock, out: Output
 }
 
 /// A password from standard input: one line. At a terminal it is asked for.
-fn read_password(ask: &str) -> Result<String> {
+fn read_password(ask: &str) -> Result<Secret> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         eprint!("{ask} (it shows as you type): ");
         std::io::stderr().flush()?;
     }
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     stdin.lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(line.trim_end_matches(['\r', '\n']).into())
 }
 
 fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {

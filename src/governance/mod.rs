@@ -9,5 +9,5 @@ pub mod site;
 
 pub use account::Login;
 pub use admission::{Admission, Facts, Refusal, Request, admit};
-pub use password::Profile;
+pub use password::{Profile, Secret};
 pub use site::{Kind, Standing};

@@ -1,6 +1,10 @@
 //! R32–R36: what a password must be, how long it lives, and which may not come again.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
 use super::Login;
 
@@ -12,6 +16,29 @@ const SHORTEST: Duration = Duration::days(1);
 const WARNING: Duration = Duration::days(14);
 /// Parts of a login or a name that are shorter say nothing of it.
 const TELLING: usize = 4;
+
+/// A password on its way from a person to its hash: never printed, wiped when it is dropped.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for Secret {
+    fn from(text: T) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
 
 /// Which rules passwords follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

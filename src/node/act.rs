@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Shared;
 use crate::desk::Desk;
 use crate::geometry::Size;
-use crate::governance::Standing;
+use crate::governance::{Secret, Standing};
 use crate::id::{SiteName, hex};
 use crate::trace::Event;
 use crate::viewer::Ending;
@@ -17,7 +17,7 @@ pub enum Act {
     AddAccount {
         login: String,
         name: String,
-        password: String,
+        password: Secret,
     },
     EnableAccount {
         login: String,
@@ -26,8 +26,8 @@ pub enum Act {
     /// By the account's owner.
     ChangePassword {
         login: String,
-        old: String,
-        new: String,
+        old: Secret,
+        new: Secret,
     },
     ListAccounts,
     Show {
@@ -111,7 +111,7 @@ fn done(message: impl Into<String>) -> Outcome {
 pub async fn perform_on_desk(desk: &Desk, act: &Act) -> Option<Outcome> {
     let result = match act {
         Act::AddAccount { login, name, password } => desk
-            .add_account(login, name, password)
+            .add_account(login, name, password.as_str())
             .await
             .map(|account| done(format!("account {} ({}) was added", account.login.as_str(), account.name))),
         Act::EnableAccount { login, enabled } => {
@@ -119,7 +119,7 @@ pub async fn perform_on_desk(desk: &Desk, act: &Act) -> Option<Outcome> {
             desk.enable_account(login, *enabled).await.map(|account| done(format!("account {} is {now}", account.login.as_str())))
         }
         Act::ChangePassword { login, old, new } => desk
-            .change_password(login, old, new)
+            .change_password(login, old.as_str(), new.as_str())
             .await
             .map(|account| done(format!("the password of {} was changed", account.login.as_str()))),
         Act::ListAccounts => desk.store().accounts().await.map_err(Into::into).map(|rows| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use zeroize::Zeroizing;
 
 use super::Shared;
 use super::act::{Act, Outcome};
@@ -55,7 +56,7 @@ pub async fn serve(listener: UnixListener, shared: Arc<Shared>, clock: Clock) {
 
 async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     BufReader::new(reader.take(MAX_LINE)).read_line(&mut line).await?;
     let outcome = match serde_json::from_str::<Act>(&line) {
         // Once begun, an act is finished, whoever waits for its answer.
@@ -72,7 +73,7 @@ async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
 pub async fn order(data: &Path, act: &Act, clock: &Clock) -> Result<Option<Outcome>> {
     let Ok(mut stream) = UnixStream::connect(path(data)).await else { return Ok(None) };
     let work = async {
-        let mut text = serde_json::to_string(act)?;
+        let mut text = Zeroizing::new(serde_json::to_string(act)?);
         text.push('\n');
         stream.write_all(text.as_bytes()).await?;
         let mut line = String::new();

@@ -65,6 +65,14 @@ fn r32_r33_each_profile_refuses_what_is_too_simple_and_says_what_to_do() {
     assert!(Profile::Pas.check(&"Aa1-".repeat(300), &login, "x").unwrap_err().contains("1024 bytes"));
 }
 
+/// An order can be logged by mistake; its passwords cannot.
+#[test]
+fn r32_a_password_is_never_printed() {
+    let act = Act::ChangePassword { login: "claire".into(), old: FIRST.into(), new: "Autre-cheval-9".into() };
+    let printed = format!("{act:?}");
+    assert!(printed.contains("claire") && !printed.contains(FIRST) && !printed.contains("cheval"), "{printed}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r35_password_expires_after_90_days() {
     let (_script, house) = house().await;
