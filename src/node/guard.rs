@@ -121,10 +121,14 @@ impl Shared {
                 continue;
             }
             let since = *silent_since.get_or_insert(asked);
-            if !lost && self.clock.now().saturating_duration_since(since) >= STORE_LOST {
+            if self.clock.now().saturating_duration_since(since) < STORE_LOST {
+                continue;
+            }
+            // Again as long as it lasts: a Show that was recorded just before may open its source only now.
+            self.close_all(Ending::NoStore).await;
+            if !lost {
                 lost = true;
-                tracing::error!("the store does not answer: every picture ends");
-                self.close_all(Ending::NoStore).await;
+                tracing::error!("the store does not answer: every picture has ended");
                 self.log.note(Event::new("store.lost").outcome("failed")).await;
             }
         }
