@@ -68,11 +68,15 @@ pub(super) fn checked(store: written::Store, folder: &Path) -> Result<Option<Pos
     let (host, port) = host_and_port(rest).ok_or_else(|| wrong(example))?;
     let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    if authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || parameters.contains("password=") {
+    if authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
         return Err(wrong("settings hold no password; write it into a file and name that by `password_file`"));
     }
-    if parameters.contains("ssl") {
-        return Err(wrong("name whom to trust by `ca` instead; the certificate is always verified"));
+    // Others could name another host, a password or a weaker TLS; a fragment would hide what is added below.
+    let plain = |parameter: &str| ["options=", "application_name="].iter().any(|allowed| parameter.starts_with(allowed));
+    if rest.contains('#') || !parameters.split('&').all(|parameter| parameter.is_empty() || plain(parameter)) {
+        return Err(wrong(
+            "only the parameters `options` and `application_name` are taken; write the host before the path, the password into `password_file`, whom to trust into `ca`",
+        ));
     }
     if store.ca.is_none() && !is_this_machine(&host) {
         return Err(wrong("a server on another machine is reached by TLS alone; name whom to trust by `ca = \"…\"`"));
