@@ -24,6 +24,8 @@ impl std::fmt::Debug for Postgres {
     }
 }
 
+// Writing to a string cannot fail: such results are let go.
+
 /// Percent-encoded, as a parameter of a URL.
 fn encoded(text: &str) -> Zeroizing<String> {
     let mut to = Zeroizing::new(String::new());
@@ -31,7 +33,6 @@ fn encoded(text: &str) -> Zeroizing<String> {
         if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
             to.push(char::from(b));
         } else {
-            // Writing to a string cannot fail.
             let _ = write!(to, "%{b:02X}");
         }
     }
@@ -46,11 +47,13 @@ fn host_and_port(rest: &str) -> Option<(String, u16)> {
         Some((host, port)) if !port.contains(']') => (host, port.parse().ok().filter(|port| *port != 0)?),
         _ => (place, 5432),
     };
-    Some((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+    // Without one the environment would say where to go.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
 fn is_this_machine(host: &str) -> bool {
-    let folder = host.is_empty() || host.starts_with("%2F");
+    let folder = host.starts_with("%2F");
     folder || host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
@@ -87,10 +90,12 @@ pub(super) fn checked(store: written::Store, folder: &Path) -> Result<Option<Pos
     match &ca {
         Some(ca) => {
             let path = ca.to_str().ok_or_else(|| wrong("the path of `ca` is no UTF-8; move it"))?;
-            url.push_str("sslmode=verify-full&sslrootcert=");
+            let _ = write!(url, "port={port}&sslmode=verify-full&sslrootcert=");
             url.push_str(&encoded(path));
         }
-        None => url.push_str("sslmode=disable"),
+        None => {
+            let _ = write!(url, "port={port}&sslmode=disable");
+        }
     }
     if let Some(file) = store.password_file {
         let path = folder.join(file.as_ref());

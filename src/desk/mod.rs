@@ -59,6 +59,8 @@ pub struct Desk {
     /// Acts between their commit and their entry: nobody may take them for some that were left behind. Held for no
     /// wait: a lock here and the store's own would wait for each other.
     flying: Mutex<HashSet<ActId>>,
+    /// Held while entries that were left behind are appended: two at once would each find them missing.
+    emptying: tokio::sync::Mutex<()>,
 }
 
 /// An act that is among those flying, for as long as this lives.
@@ -84,6 +86,7 @@ impl Desk {
             passwords,
             short: ShortTickets::default(),
             flying: Mutex::default(),
+            emptying: tokio::sync::Mutex::default(),
         };
         desk.empty_outbox().await?;
         Ok(desk)
@@ -103,6 +106,7 @@ impl Desk {
 
     /// Appends the entries of acts that the log does not have yet.
     pub async fn empty_outbox(&self) -> Result<(), DeskError> {
+        let _one_at_a_time = self.emptying.lock().await;
         let mut left = self.store.outbox().await?;
         left.retain(|(act, _)| !self.flying().contains(act));
         if left.is_empty() {
@@ -240,16 +244,19 @@ impl Desk {
         Ok(self.store.void_tickets().await?)
     }
 
-    /// Consumes a ticket and asks the rules. The site's standing is read in the same transaction.
+    /// Consumes a ticket and asks the rules.
     pub async fn redeem(&self, presented: &Presented, connection: &ConnectionId) -> Result<Admission, Denied> {
         let now = self.clock.wall();
         let hash = self.short.hash_of(presented, now);
-        let mut work = self.store.begin().await?;
         let ticket = match &hash {
-            Some(hash) => work.take_ticket(hash).await?,
+            Some(hash) => {
+                let mut work = self.store.begin().await?;
+                let ticket = work.take_ticket(hash).await?;
+                work.commit().await?;
+                ticket
+            }
             None => None,
         };
-        work.commit().await?;
         // A site without a row was never shown; whether it is configured is asked when the ticket is issued and at
         // the seat.
         let standing = match &ticket {

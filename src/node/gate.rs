@@ -142,7 +142,7 @@ impl Shared {
         if site.state.borrow().standing == Standing::Stopped {
             return Err(refused(Refusal::SiteNotShown));
         }
-        if !self.desk.store().is_enabled(admission.account()).await.unwrap_or(false) {
+        if !self.desk.store().is_enabled(admission.account()).await.map_err(|_| refused(Refusal::NoStore))? {
             return Err(refused(Refusal::AccountDisabled));
         }
         let event = Event::new("view.started")

@@ -108,15 +108,20 @@ impl Shared {
 
     /// No store, no picture: without it a right that was taken away would go unseen.
     pub(super) async fn guard_store(self: Arc<Self>) {
-        let (mut silent_since, mut lost) = (None, false);
+        let (mut silent_since, mut lost, mut owing) = (None, false, false);
         loop {
             self.clock.sleep(LOOK).await;
             let asked = self.clock.now();
             let answer = self.clock.within(asked + ANSWER, self.desk.store().answers()).await;
             if matches!(answer, Ok(Ok(()))) {
-                silent_since = None;
-                if lost && self.store_is_back().await.is_ok() {
-                    lost = false;
+                // After the least trouble too: what was told as failed may have been committed.
+                owing |= self.desk.store().was_troubled() | silent_since.take().is_some();
+                if owing && self.put_right("no_store").await.is_ok() {
+                    owing = false;
+                    if std::mem::take(&mut lost) {
+                        tracing::info!("the store answers again");
+                        self.log.note(Event::new("store.back").outcome("ok")).await;
+                    }
                 }
                 continue;
             }
@@ -128,16 +133,9 @@ impl Shared {
             self.close_all(Ending::NoStore).await;
             if !lost {
                 lost = true;
-                tracing::error!("the store does not answer: every picture has ended");
+                tracing::error!("the store does not answer, or is another node's: every picture has ended");
                 self.log.note(Event::new("store.lost").outcome("failed")).await;
             }
         }
-    }
-
-    async fn store_is_back(&self) -> Result<(), DeskError> {
-        self.put_right("no_store").await?;
-        tracing::info!("the store answers again");
-        self.log.note(Event::new("store.back").outcome("ok")).await;
-        Ok(())
     }
 }

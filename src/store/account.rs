@@ -62,9 +62,7 @@ impl Work<'_> {
         );
         let row = row.bind(account.id.as_str()).bind(account.login.as_str()).bind(account.name.as_str()).bind(password);
         match self.run(row.bind(now.unix_timestamp()).bind(now.unix_timestamp())).await {
-            Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
-                Err(StoreError::LoginTaken(account.login.as_str().to_owned()))
-            }
+            Err(error) if error.is_taken() => Err(StoreError::LoginTaken(account.login.as_str().to_owned())),
             other => other.map(|_| ()),
         }
     }

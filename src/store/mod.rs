@@ -8,11 +8,14 @@ mod place;
 mod site;
 mod ticket;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{AnyPool, Row, Transaction};
+use sqlx::{AnyConnection, AnyPool, Connection, Row, Transaction};
+use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::id::ActId;
@@ -22,19 +25,30 @@ pub use place::Place;
 
 /// A database that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// To be opened it may have to change its tables first.
+const OPENING: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the store does not answer ({0}). Look at its disk, if it is that: space, mount, rights; or at its server")]
     Database(sqlx::Error),
-    #[error("the store did not answer in {} s. Look at its disk, or at its server", PATIENCE.as_secs())]
+    #[error("the store does not answer in time. Look at its disk, or at its server")]
     Silent,
+    #[error("another node uses this database: stop that node first, or give this one a database of its own")]
+    HeldByAnother,
     #[error("the store is of another version of Lucarne: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("the store holds a {0} that cannot be read")]
     Row(&'static str),
     #[error("the login {0:?} exists already; choose another, or disable that account")]
     LoginTaken(String),
+}
+
+impl StoreError {
+    /// Something with this name is there already: an answer, not a trouble of the database.
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -47,58 +61,105 @@ impl From<sqlx::Error> for StoreError {
 /// The database of a node.
 #[derive(Debug, Clone)]
 pub struct Store {
+    place: Place,
     pool: AnyPool,
-    begin: &'static str,
-    clock: Clock,
+    /// Holds the database for this node, and is asked whether it is there: no act can keep it waiting. `None`: lost.
+    holder: Arc<Mutex<Option<AnyConnection>>>,
+    deadline: Deadline,
 }
 
 /// A unit of work that takes the write lock at once, so that writers come one after another. Dropped without commit:
 /// undone.
 pub struct Work<'a> {
     transaction: Transaction<'a, Any>,
-    clock: Clock,
+    deadline: Deadline,
 }
 
 type Asked<'q> = Query<'q, Any, AnyArguments>;
 
-async fn in_time<T>(clock: &Clock, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    Ok(clock.within(clock.now() + PATIENCE, work).await.map_err(|_| StoreError::Silent)??)
+/// Bounds each wait for the database, and remembers whether one was in vain.
+#[derive(Debug, Clone)]
+struct Deadline {
+    clock: Clock,
+    troubled: Arc<AtomicBool>,
+}
+
+impl Deadline {
+    async fn keep<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+        let done = self.clock.within(self.clock.now() + PATIENCE, work).await;
+        let done = done.map_err(|_| StoreError::Silent).and_then(|done| done.map_err(StoreError::from));
+        if done.as_ref().is_err_and(|error| !error.is_taken()) {
+            self.troubled.store(true, Ordering::SeqCst);
+        }
+        done
+    }
 }
 
 impl Store {
-    /// Opens (or begins) the database, and brings it to this version.
+    /// Opens (or begins) the database, and brings it to this version. A server must be no other node's.
     pub async fn open(place: &Place, clock: &Clock) -> Result<Self, StoreError> {
-        let pool = in_time(clock, place.connect()).await?;
-        place.migrate(&pool).await?;
-        Ok(Self { pool, begin: place.begin(), clock: clock.clone() })
+        let deadline = Deadline { clock: clock.clone(), troubled: Arc::default() };
+        let opening = async {
+            let mut holder = place.take_over(clock).await?;
+            place.migrate(&mut holder).await?;
+            Ok((holder, place.connect(clock).await?))
+        };
+        let opened = clock.within(clock.now() + OPENING, opening).await;
+        let (holder, pool) = opened.map_err(|_| StoreError::Silent).and_then(|opened: Result<_, StoreError>| opened)?;
+        Ok(Self { place: place.clone(), pool, holder: Arc::new(Mutex::new(Some(holder))), deadline })
     }
 
     pub async fn begin(&self) -> Result<Work<'static>, StoreError> {
-        let transaction = in_time(&self.clock, self.pool.begin_with(self.begin)).await?;
-        Ok(Work { transaction, clock: self.clock.clone() })
+        let (begin, lock) = self.place.begin();
+        let transaction = self.deadline.keep(self.pool.begin_with(begin)).await?;
+        let mut work = Work { transaction, deadline: self.deadline.clone() };
+        if let Some(lock) = lock {
+            work.run(sqlx::query(lock)).await?;
+        }
+        Ok(work)
     }
 
     pub async fn close(&self) {
+        let closing = async {
+            if let Some(holder) = self.holder.lock().await.take() {
+                // What cannot be said to a server that is gone need not be.
+                let _ = holder.close().await;
+            }
+            self.pool.close().await;
+        };
         // Connections that hang are left to the system.
-        let _ = self.clock.within(self.clock.now() + PATIENCE, self.pool.close()).await;
+        let _ = self.deadline.clock.within(self.deadline.clock.now() + PATIENCE, closing).await;
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and is this node's. The caller sets the deadline; cut short, it is asked by a new
+    /// connection next time.
     pub async fn answers(&self) -> Result<(), StoreError> {
-        self.row(sqlx::query("SELECT 1")).await.map(|_| ())
+        let mut place = self.holder.lock().await;
+        let mut holder = match place.take() {
+            Some(holder) => holder,
+            None => self.place.hold().await?,
+        };
+        sqlx::query("SELECT 1").fetch_one(&mut holder).await?;
+        *place = Some(holder);
+        Ok(())
+    }
+
+    /// Whether a wait for the database was in vain since this was asked last: what was told as failed may have happened.
+    pub fn was_troubled(&self) -> bool {
+        self.deadline.troubled.swap(false, Ordering::SeqCst)
     }
 
     async fn rows(&self, query: Asked<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        in_time(&self.clock, query.fetch_all(&self.pool)).await
+        self.deadline.keep(query.fetch_all(&self.pool)).await
     }
 
     async fn row(&self, query: Asked<'_>) -> Result<Option<AnyRow>, StoreError> {
-        in_time(&self.clock, query.fetch_optional(&self.pool)).await
+        self.deadline.keep(query.fetch_optional(&self.pool)).await
     }
 
     /// Gives how many rows were changed.
     async fn run(&self, query: Asked<'_>) -> Result<u64, StoreError> {
-        Ok(in_time(&self.clock, query.execute(&self.pool)).await?.rows_affected())
+        Ok(self.deadline.keep(query.execute(&self.pool)).await?.rows_affected())
     }
 
     /// Acts whose entry may be missing in the trace, in their order.
@@ -115,20 +176,20 @@ impl Store {
 
 impl Work<'_> {
     pub async fn commit(self) -> Result<(), StoreError> {
-        in_time(&self.clock, self.transaction.commit()).await
+        self.deadline.keep(self.transaction.commit()).await
     }
 
     async fn rows(&mut self, query: Asked<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        in_time(&self.clock, query.fetch_all(&mut *self.transaction)).await
+        self.deadline.keep(query.fetch_all(&mut *self.transaction)).await
     }
 
     async fn row(&mut self, query: Asked<'_>) -> Result<Option<AnyRow>, StoreError> {
-        in_time(&self.clock, query.fetch_optional(&mut *self.transaction)).await
+        self.deadline.keep(query.fetch_optional(&mut *self.transaction)).await
     }
 
     /// Gives how many rows were changed.
     async fn run(&mut self, query: Asked<'_>) -> Result<u64, StoreError> {
-        Ok(in_time(&self.clock, query.execute(&mut *self.transaction)).await?.rows_affected())
+        Ok(self.deadline.keep(query.execute(&mut *self.transaction)).await?.rows_affected())
     }
 
     /// The act's entry, in the same transaction as the act.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::postgres::Postgres;
+use super::postgres::{Postgres, Wire};
 
 /// A full minute.
 const BEGINNING: OffsetDateTime = datetime!(2026-03-01 10:00 UTC);
@@ -59,6 +59,14 @@ impl House {
         let clock = Clock::running(BEGINNING);
         let server = Postgres::start(&clock).await;
         (Self::begin(clock, "", &format!("{}{sites}", server.settings())).await, server)
+    }
+
+    /// The same, by a wire that the story can cut.
+    pub async fn by_wire(sites: &str) -> (Self, Postgres, Wire) {
+        let clock = Clock::running(BEGINNING);
+        let server = Postgres::start(&clock).await;
+        let wire = Wire::to(server.address()).await;
+        (Self::begin(clock, "", &format!("{}{sites}", server.settings_by(wire.port))).await, server, wire)
     }
 
     async fn begin(clock: Clock, viewers: &str, sites: &str) -> Self {

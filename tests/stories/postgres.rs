@@ -1,5 +1,6 @@
 //! A PostgreSQL server of a story's own: begun, lost and found again.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +9,10 @@ use std::time::Duration;
 use lucarne::clock::Clock;
 use lucarne::tls;
 use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::child::Program;
 use super::programs::free_port;
@@ -107,6 +112,23 @@ impl Postgres {
         Path::new(self.dir.path()).join("rows")
     }
 
+    /// The same by another port: a wire to it.
+    pub fn settings_by(&self, port: u16) -> String {
+        self.settings().replace(&self.port.to_string(), &port.to_string())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Somebody at the database, who says this.
+    pub fn psql(&self, words: &str) -> Command {
+        let mut command = Command::new("psql");
+        let port = self.port.to_string();
+        command.args(["-X", "-h", "127.0.0.1", "-p", &port, "-U", "lucarne", "-d", "postgres", "-Atc", words]);
+        command
+    }
+
     /// What a node's settings say of it.
     pub fn settings(&self) -> String {
         let trust = if self.tls { format!("ca = {:?}\n", self.ca()) } else { String::new() };
@@ -116,6 +138,54 @@ impl Postgres {
     /// Who signed its certificate.
     pub fn ca(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
+    }
+}
+
+/// A wire that can go dead: nothing passes, and nobody is told.
+pub struct Wire {
+    pub port: u16,
+    cut: watch::Sender<u32>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Wire {
+    pub async fn to(server: SocketAddr) -> Self {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let cut = watch::Sender::new(0);
+        let cuts = cut.subscribe();
+        let task = tokio::spawn(async move {
+            let mut passing = JoinSet::new();
+            while let Ok((mut node, _)) = socket.accept().await {
+                let mut cuts = cuts.clone();
+                passing.spawn(async move {
+                    let born = *cuts.borrow_and_update();
+                    // Odd: dead. What was open when it died stays as it is, also when new ones pass again.
+                    let dead = cuts.wait_for(|now| *now != born || *now % 2 == 1);
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut node, &mut server) => return,
+                        _ = dead => {}
+                    }
+                    std::future::pending::<()>().await;
+                });
+            }
+        });
+        Self { port, cut, task }
+    }
+
+    pub fn dies(&self) {
+        self.cut.send_modify(|now| *now += 1);
+    }
+
+    pub fn is_mended(&self) {
+        self.cut.send_modify(|now| *now += 1);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store: the same rules on SQLite and on PostgreSQL, and no picture without it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lucarne::clock::Clock;
@@ -14,7 +15,7 @@ use lucarne::tls;
 
 use super::cli::{complains, says};
 use super::eye::{Eye, exact};
-use super::house::{House, demo_site};
+use super::house::{House, demo_site, name};
 use super::postgres::Postgres;
 use super::process::{served_with, whole_entries};
 use super::script::{SIZE, Script};
@@ -90,6 +91,81 @@ async fn what_was_acknowledged_is_there_after_the_server_crashed_and_is_traced_o
     let created = house.entries().into_iter().filter(|entry| entry.kind() == "account.created");
     assert_eq!(created.count(), told.len() + 1);
     house.close().await;
+}
+
+/// A wire that died tells nobody: what hangs on it is left, and new connections are made when it is well again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wire_to_the_server_that_dies_in_silence_ends_pictures_and_is_not_waited_for() {
+    let script = Script::start(3, number::RAW).await;
+    let (house, _server, wire) = House::by_wire(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    let lost = house.clock.now();
+    wire.dies();
+    // More than the pool has connections: each is used and left hanging.
+    let (outcomes, _) = tokio::join!(six_orders(&house), eye.watch_to_the_end());
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Failed { .. })), "{outcomes:?}");
+    assert_eq!(house.entry(|entry| entry.kind() == "view.ended").await.text("cause"), "no_store");
+    assert!(house.clock.now() - lost < Duration::from_secs(20));
+    wire.is_mended();
+    let mended = house.clock.now();
+    until_traced(&house, "store.back").await;
+    house.show("a").await;
+    assert!(house.clock.now() - mended < Duration::from_secs(15), "{:?}", house.clock.now() - mended);
+    house.close().await;
+}
+
+/// Six orders at once; what became of each.
+async fn six_orders(house: &House) -> Vec<Outcome> {
+    let order = |n: u16| {
+        let shared = Arc::clone(house.node().shared());
+        tokio::spawn(async move { shared.perform(Act::ConfirmMasks { site: name("a"), width: n, height: n }).await })
+    };
+    let mut outcomes = Vec::new();
+    for order in (1..=6).map(order).collect::<Vec<_>>() {
+        outcomes.push(order.await.unwrap());
+    }
+    outcomes
+}
+
+/// An act that must wait too long for the right to write fails, alone: pictures go on, and nothing is left behind in the
+/// connections that it used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_others_hold_fails_acts_and_ends_no_picture() {
+    let (_script, house, server) = house().await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    let mut command = server.psql("BEGIN; LOCK TABLE outbox IN EXCLUSIVE MODE; SELECT pg_sleep(9)");
+    let mut somebody = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'outbox'::regclass AND mode = 'ExclusiveLock' AND granted";
+    house.until(|| (server.psql(held).output().unwrap().stdout == b"1\n").then_some(())).await;
+    for outcome in six_orders(&house).await {
+        let Outcome::Failed { message } = outcome else { panic!("somebody else has the right to write") };
+        assert!(message.contains("the store does not answer"), "{message}");
+    }
+    assert!(somebody.wait().unwrap().success());
+    for n in 10..20u16 {
+        let outcome = house.order(Act::ConfirmMasks { site: name("a"), width: n, height: n }).await;
+        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    }
+    assert!(!house.entries().iter().any(|entry| entry.kind() == "view.ended" || entry.kind() == "store.lost"));
+    eye.ask(false).await;
+    assert!(eye.update().await, "she looks on");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_is_one_nodes_at_a_time() {
+    let (_script, house, server) = house().await;
+    let dir = tempfile::TempDir::new().unwrap();
+    let config = dir.path().join("n2/lucarne.toml");
+    says(&config, &["init", dir.path().join("n2").to_str().unwrap()], "");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\n{}", server.settings())).unwrap();
+    assert!(complains(&config, &["account", "list"], "").contains("another node uses this database"));
+    house.close().await;
+    assert!(says(&config, &["account", "list"], "").contains("claire"));
 }
 
 /// Four people add accounts without a pause while the node is killed: who was told that an account was added finds it,
@@ -174,6 +250,8 @@ fn wrong_settings_of_the_server_say_what_to_write() {
     let cases = [
         ("postgres = \"mysql://lucarne@localhost/lucarne\"", "write it as"),
         ("postgres = \"postgres://lucarne@localhost:0/lucarne\"", "write it as"),
+        ("postgres = \"postgres:///lucarne\"", "write it as"),
+        ("postgres = \"postgres://lucarne@/lucarne\"", "write it as"),
         ("postgres = \"postgres://lucarne:secret@localhost/lucarne\"", "settings hold no password"),
         ("postgres = \"postgres://lucarne@localhost/lucarne?password=secret\"", "the password into `password_file`"),
         ("postgres = \"postgres://lucarne@localhost/lucarne?hostaddr=192.0.2.1\"", "the host before the path"),
