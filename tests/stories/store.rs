@@ -1,6 +1,7 @@
 //! The store: the same rules on SQLite and on PostgreSQL, and no picture without it.
 
 use std::path::Path;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use lucarne::node::act::{Act, Outcome};
 use lucarne::node::control;
 use lucarne::rfb::encoding::number;
 use lucarne::tls;
+
+use tokio::task::JoinHandle;
 
 use super::cli::{complains, says};
 use super::eye::{Eye, exact};
@@ -97,17 +100,22 @@ async fn what_was_acknowledged_is_there_after_the_server_crashed_and_is_traced_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wire_to_the_server_that_dies_in_silence_ends_pictures_and_is_not_waited_for() {
     let script = Script::start(3, number::RAW).await;
-    let (house, _server, wire) = House::by_wire(&demo_site("a", script.address)).await;
+    let (house, server, wire) = House::by_wire(&demo_site("a", script.address)).await;
     house.show("a").await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    // All connections of the pool are in the middle of something, with more orders behind them.
+    let mut somebody = with_the_right_to_write(&house, &server, 5).await;
+    let orders = six_orders(&house);
+    let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'outbox'::regclass AND NOT granted";
+    house.until(|| (server.psql(waiting).output().unwrap().stdout == b"4\n").then_some(())).await;
     let lost = house.clock.now();
     wire.dies();
-    // More than the pool has connections: each is used and left hanging.
-    let (outcomes, _) = tokio::join!(six_orders(&house), eye.watch_to_the_end());
+    let (outcomes, _) = tokio::join!(all(orders), eye.watch_to_the_end());
+    assert!(somebody.wait().unwrap().success());
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Failed { .. })), "{outcomes:?}");
     assert_eq!(house.entry(|entry| entry.kind() == "view.ended").await.text("cause"), "no_store");
-    assert!(house.clock.now() - lost < Duration::from_secs(20));
+    assert!(house.clock.now() - lost < Duration::from_secs(20), "{:?}", house.clock.now() - lost);
     wire.is_mended();
     let mended = house.clock.now();
     until_traced(&house, "store.back").await;
@@ -116,17 +124,31 @@ async fn a_wire_to_the_server_that_dies_in_silence_ends_pictures_and_is_not_wait
     house.close().await;
 }
 
-/// Six orders at once; what became of each.
-async fn six_orders(house: &House) -> Vec<Outcome> {
+/// Six orders at once.
+fn six_orders(house: &House) -> Vec<JoinHandle<Outcome>> {
     let order = |n: u16| {
         let shared = Arc::clone(house.node().shared());
         tokio::spawn(async move { shared.perform(Act::ConfirmMasks { site: name("a"), width: n, height: n }).await })
     };
+    (1..=6).map(order).collect()
+}
+
+/// What became of them.
+async fn all(orders: Vec<JoinHandle<Outcome>>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    for order in (1..=6).map(order).collect::<Vec<_>>() {
+    for order in orders {
         outcomes.push(order.await.unwrap());
     }
     outcomes
+}
+
+/// Somebody else at the database who keeps the right to write for so long.
+async fn with_the_right_to_write(house: &House, server: &Postgres, seconds: u32) -> Child {
+    let mut command = server.psql(&format!("BEGIN; LOCK TABLE outbox IN EXCLUSIVE MODE; SELECT pg_sleep({seconds})"));
+    let somebody = command.stdout(Stdio::null()).spawn().unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'outbox'::regclass AND mode = 'ExclusiveLock' AND granted";
+    house.until(|| (server.psql(held).output().unwrap().stdout == b"1\n").then_some(())).await;
+    somebody
 }
 
 /// An act that must wait too long for the right to write fails, alone: pictures go on, and nothing is left behind in the
@@ -136,11 +158,8 @@ async fn a_lock_that_others_hold_fails_acts_and_ends_no_picture() {
     let (_script, house, server) = house().await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
-    let mut command = server.psql("BEGIN; LOCK TABLE outbox IN EXCLUSIVE MODE; SELECT pg_sleep(9)");
-    let mut somebody = command.stdout(std::process::Stdio::null()).spawn().unwrap();
-    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'outbox'::regclass AND mode = 'ExclusiveLock' AND granted";
-    house.until(|| (server.psql(held).output().unwrap().stdout == b"1\n").then_some(())).await;
-    for outcome in six_orders(&house).await {
+    let mut somebody = with_the_right_to_write(&house, &server, 9).await;
+    for outcome in all(six_orders(&house)).await {
         let Outcome::Failed { message } = outcome else { panic!("somebody else has the right to write") };
         assert!(message.contains("the store does not answer"), "{message}");
     }
