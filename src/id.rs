@@ -53,7 +53,17 @@ id!(
     "a-"
 );
 id!(
-    /// One auditor looking at one site, from admission to end.
+    /// One planned operation.
+    EngagementId,
+    "e-"
+);
+id!(
+    /// Something that waits for a second person.
+    RequestId,
+    "r-"
+);
+id!(
+    /// One auditor looking in one engagement, from admission to end.
     SessionId,
     "s-"
 );

@@ -65,7 +65,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("fuzzing", &["rfb", "geometry", "picture", "config"]),
-    ("demo", &["rfb", "geometry", "picture", "mark", "clock"]),
+    ("demo", &["rfb", "geometry", "picture", "mark", "clock", "governance", "id", "node"]),
     ("cli", &["clock", "config", "demo", "governance", "id", "node", "rfb", "source", "store", "tls", "trace"]),
 ];
 

@@ -1,20 +1,23 @@
-//! `lucarne demo`: the whole of Lucarne on loopback, with nothing to set up and nothing left behind.
+//! `lucarne demo`: the whole of Lucarne on loopback, with nothing to set up and nothing left behind. It plays a whole
+//! engagement: who is let in, what is agreed, who shows, who looks.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 
 use super::init::private_dir;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::id::{SiteName, hex, random};
+use crate::demo::rehearsal::{Auditor, Company, went_well};
+use crate::governance::Kind;
+use crate::id::{EngagementId, SiteName, hex, random};
 use crate::node::act::{Act, Outcome};
-use crate::node::{Node, Shared};
+use crate::node::{Node, Shared, open_desk};
 use crate::{demo, tls};
 
 /// A directory that goes when the demonstration ends.
@@ -42,24 +45,16 @@ pub(super) async fn run(port: u16, clock: Clock) -> Result<ExitCode> {
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let config = settings(&folder.0, port, socket.local_addr()?)?;
     let practice = tokio::spawn(demo::serve(socket, clock.clone()));
-    let node = Node::start(&config, clock).await?;
+    let links = open_desk(&config, &clock).await?.begin_and_close().await?;
+    let node = Node::start(&config, clock.clone()).await?;
+    let codes: Vec<&str> = links.iter().map(|link| link.code.as_str()).collect();
+    let &[rssi, admin] = codes.as_slice() else { bail!("the first two people could not be let in") };
     let site = SiteName::new("demo").map_err(anyhow::Error::msg)?;
-    let password = format!("Aa1-{}", hex(&random::<8>()));
-    expect_done(
-        node.shared()
-            .perform(Act::AddAccount {
-                login: "auditor".to_owned(),
-                name: "Camille Auditeur".to_owned(),
-                password: password.into(),
-            })
-            .await,
-    )?;
-    expect_done(node.shared().perform(Act::Show { site: site.clone() }).await)?;
+    let (company, engagement) = play(node.shared(), [rssi, admin], &site, &clock).await?;
     introduce(&node, &folder.0);
-    let shared = Arc::clone(node.shared());
     tokio::select! {
         stopped = super::serve::stopped() => stopped?,
-        failed = tickets(&shared, &site) => failed?,
+        failed = tickets(node.shared(), &company, &engagement) => failed?,
     }
     println!("\nThe demonstration ends; nothing of it is left.");
     node.stop().await;
@@ -84,36 +79,53 @@ fn settings(folder: &Path, port: u16, practice: SocketAddr) -> Result<Config> {
     Ok(Config::parse(&folder.join("demo.toml"), &text)?)
 }
 
-fn expect_done(outcome: Outcome) -> Result<()> {
-    match outcome {
-        Outcome::Failed { message } => bail!("{message}"),
-        _ => Ok(()),
+/// A visit, from nobody to a picture; each step is told.
+async fn play(stage: &Shared, codes: [&str; 2], site: &SiteName, clock: &Clock) -> Result<(Company, EngagementId)> {
+    println!("Lucarne shows an invented practice. Everything is on this machine and goes when you press Ctrl-C.\n");
+    println!("A visit is played, by invented people and real rules:\n");
+    let password = format!("Aa1-{}", hex(&random::<8>()));
+    let auditor = Auditor { login: "camille", name: "Camille Auditeur", password: &password };
+    let company = Company::found(stage, codes, auditor, std::slice::from_ref(site)).await?;
+    println!("  1. genesis    rssi and admin opened their accounts by one-time codes: password and second factor");
+    println!("  2. four eyes  admin asked, rssi approved: charter, procedure, the site's settings, two more people");
+    let terms = company.terms(site, Kind::Demo, clock.wall(), Duration::hours(8));
+    let engagement = company.engage(stage, terms).await?;
+    println!("  3. planned    {engagement}, a visit of class C1 for 8 hours; camille is its auditor");
+    println!("  4. accepted   by the site's contact: \"demonstration system, no health data\"; an operator is declared");
+    let login = None;
+    let checklist = company.auditor.order(stage, Act::Checklist { engagement: engagement.clone(), login }).await?;
+    if let Outcome::Checklist { checks, .. } = went_well(checklist)? {
+        let missing: Vec<&str> = checks.iter().filter_map(|check| check.code.as_deref()).collect();
+        println!("  5. checklist  {} rules, still missing: {}", checks.len(), missing.join(", "));
     }
+    went_well(company.show(stage, site, &engagement).await?)?;
+    println!("  6. shown      by the contact: the picture flows\n");
+    Ok((company, engagement))
 }
 
 fn introduce(node: &Node, folder: &Path) {
     let port = node.addresses.viewers.port();
-    println!("Lucarne shows an invented practice. Everything is on this machine and goes when you press Ctrl-C.\n");
-    println!("1. In another terminal, start TigerVNC's viewer (Debian: apt install tigervnc-viewer):\n");
+    println!("Now look. In another terminal, start TigerVNC's viewer (Debian: apt install tigervnc-viewer):\n");
     println!("     vncviewer -SecurityTypes X509Plain -X509CA {} localhost::{port}\n", folder.join("ca.pem").display());
     if let Some(monitor) = node.addresses.monitor {
-        println!("   Health and metrics, for a browser: http://{monitor}/healthz and http://{monitor}/metrics\n");
+        println!("Health and metrics, for a browser: http://{monitor}/healthz and http://{monitor}/metrics\n");
     }
-    println!("2. When the viewer asks, type this user name and, as the password, this ticket (one use, 60 seconds):\n");
+    println!("When the viewer asks, type this user name and, as the password, this ticket (one use, 60 seconds):\n");
 }
 
 /// A first ticket, and another each time Enter is pressed.
-async fn tickets(shared: &Shared, site: &SiteName) -> Result<()> {
+async fn tickets(stage: &Shared, company: &Company, engagement: &EngagementId) -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
-        let act = Act::IssueTicket { login: "auditor".to_owned(), site: site.clone(), short: false, certificate: None };
-        match shared.perform(act).await {
-            Outcome::Ticket { login, secret, .. } => {
-                println!("     user name   {login}\n     password    {secret}\n");
-                println!("Press Enter for another ticket, Ctrl-C to end.");
-            }
-            Outcome::Failed { message } => bail!("{message}"),
-            _ => bail!("no ticket was given"),
+        let mut outcome = company.ticket(stage, engagement, false).await?;
+        if matches!(&outcome, Outcome::Refused { code, .. } if code == "session_over") {
+            // Nobody pressed Enter for half an hour.
+            went_well(company.auditor.log_in(stage).await?)?;
+            outcome = company.ticket(stage, engagement, false).await?;
+        }
+        if let Outcome::Ticket { login, secret, .. } = went_well(outcome)? {
+            println!("     user name   {login}\n     password    {secret}\n");
+            println!("Press Enter for another ticket, Ctrl-C to end.");
         }
         if lines.next_line().await?.is_none() {
             // No terminal: the demonstration goes on until it is told to stop.

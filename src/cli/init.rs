@@ -1,35 +1,51 @@
-//! `lucarne init DIR`: a node that can be started.
+//! `lucarne init DIR`: a node that can be started, and the codes of its first two people.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use super::serve::lock;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::node::open_desk;
 use crate::tls;
 
 const SETTINGS: &str = include_str!("lucarne.toml");
 
-pub(super) fn run(dir: &Path, hosts: &[String]) -> Result<ExitCode> {
+/// On a node that has settings, only the codes are given, for whichever of the first people is not there yet.
+pub(super) async fn run(dir: &Path, hosts: &[String], clock: &Clock) -> Result<ExitCode> {
     let settings = dir.join("lucarne.toml");
-    if settings.exists() {
-        bail!("{} exists: this directory is a node already; give another", settings.display());
+    let is_new = !settings.exists();
+    if is_new {
+        let certs = dir.join("certs");
+        std::fs::create_dir_all(&certs).with_context(|| format!("{} cannot be made", certs.display()))?;
+        tls::make_certificates(&certs, hosts)?;
+        private_dir(&dir.join("data"))?;
+        std::fs::write(&settings, SETTINGS).with_context(|| format!("{} cannot be written", settings.display()))?;
     }
-    let certs = dir.join("certs");
-    std::fs::create_dir_all(&certs).with_context(|| format!("{} cannot be made", certs.display()))?;
-    tls::make_certificates(&certs, hosts)?;
-    let data = dir.join("data");
-    private_dir(&data)?;
-    std::fs::write(&settings, SETTINGS).with_context(|| format!("{} cannot be written", settings.display()))?;
+    let config = Config::load(&settings)?;
+    let _lock = lock(&config)?;
+    let links = open_desk(&config, clock).await?.begin_and_close().await?;
     let shown = settings.display();
-    println!("A node was begun in {}.\n", dir.display());
-    println!("  {shown}          its settings: write your site there");
-    println!("  {}       what viewers must trust", certs.join("ca.pem").display());
+    if links.is_empty() {
+        println!("The node in {} has its first people: they let others in (lucarne account add).", dir.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if is_new {
+        println!("A node was begun in {}.\n", dir.display());
+        println!("  {shown}          its settings: write your site there");
+        println!("  {}       what viewers must trust\n", dir.join("certs/ca.pem").display());
+    }
+    println!("One-time codes, for different people, 24 hours (until then `lucarne init {}` gives others):\n", dir.display());
+    for link in &links {
+        println!("  first {:<6} {}", link.role.name(), *link.code);
+    }
     println!("\nNext:");
     println!("  lucarne -c {shown} check");
     println!("  lucarne -c {shown} serve");
-    println!("  lucarne -c {shown} account add claire.martin --name \"Claire Martin\"");
-    println!("  lucarne -c {shown} site show my-site");
-    println!("  lucarne -c {shown} ticket claire.martin my-site");
+    println!("  lucarne -c {shown} enrol LOGIN --name \"First Last\"      (each of the two, with their own code)");
+    println!("  lucarne -c {shown} login LOGIN");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,10 +2,13 @@
 
 mod check;
 mod demo;
+mod engagement;
 mod init;
-mod manage;
+mod people;
+mod print;
 mod sandbox;
 mod serve;
+mod session;
 mod tail;
 
 use std::path::PathBuf;
@@ -16,8 +19,8 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::id::SiteName;
 use crate::node::act::Act;
+use session::Desk;
 
 /// See a remote screen, and do nothing else.
 #[derive(Parser)]
@@ -29,6 +32,9 @@ struct Cli {
     /// Answer in JSON where a script would want it
     #[arg(long, global = true)]
     json: bool,
+    /// The file that keeps your login
+    #[arg(long, global = true, env = "LUCARNE_SESSION")]
+    session: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -56,24 +62,25 @@ enum Command {
     },
     /// Check the settings, and each site by one ordinary handshake
     Check,
-    /// Who may look
+    /// Bring the store to this version of Lucarne, on a stopped node
+    Migrate,
+    #[command(flatten)]
+    Entry(session::EntryCommand),
+    /// People
     #[command(subcommand)]
-    Account(manage::AccountCommand),
+    Account(people::AccountCommand),
+    /// What waits for a second person
+    #[command(subcommand)]
+    Request(people::RequestCommand),
+    /// The charter and the procedure
+    #[command(subcommand)]
+    Paper(people::PaperCommand),
     /// What is shown
     #[command(subcommand)]
-    Site(manage::SiteCommand),
-    /// Give an account a ticket for a site: one use, 60 seconds
-    Ticket {
-        login: String,
-        #[arg(value_parser = SiteName::new)]
-        site: SiteName,
-        /// Also give its form of eight letters, for viewers that know VncAuth only (`viewers.local`)
-        #[arg(long)]
-        short: bool,
-        /// Bind it to the workstation with this certificate (PEM)
-        #[arg(long)]
-        certificate: Option<PathBuf>,
-    },
+    Site(people::SiteCommand),
+    /// Visits and audits
+    #[command(subcommand)]
+    Engagement(engagement::EngagementCommand),
     /// Read the viewers' certificate and key again (SIGHUP does the same); sessions go on
     Reload,
     /// What happened
@@ -95,15 +102,15 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let clock = Clock::system();
-    let Cli { config: path, json, command } = cli;
+    let Cli { config: path, json, session, command } = cli;
     let config = || -> Result<Config> { Ok(Config::load(&path)?) };
-    let out = manage::Output { json };
+    let out = print::Output { json };
     match command {
         Command::Demo { port } => {
             sandbox::harden()?;
             block_on(demo::run(port, clock))
         }
-        Command::Init { dir, hosts } => init::run(&dir, &hosts),
+        Command::Init { dir, hosts } => block_on(init::run(&dir, &hosts, &clock)),
         Command::Serve { log_json } => {
             logs(log_json);
             let config = config()?;
@@ -113,15 +120,26 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             block_on(serve::run(&config, &clock))
         }
         Command::Check => block_on(check::run(&config()?, &clock, json)),
-        Command::Account(command) => block_on(manage::account(&config()?, command, &clock, out)),
-        Command::Site(command) => block_on(manage::site(&config()?, command, &clock, out)),
-        Command::Ticket { login, site, short, certificate } => {
-            let certificate = certificate.map(|file| manage::fingerprint_of(&file)).transpose()?;
-            let act = Act::IssueTicket { login, site, short, certificate };
-            block_on(manage::order(&config()?, &act, &clock, out))
-        }
-        Command::Reload => block_on(manage::order(&config()?, &Act::Reload, &clock, out)),
+        Command::Migrate => block_on(serve::migrate(&config()?, &clock)),
         Command::Trace(command) => block_on(tail::run(&config()?, &command, &clock, json)),
+        command => {
+            let config = config()?;
+            let session = session.unwrap_or_else(session::default_session);
+            block_on(by_login(&Desk { config: &config, clock: &clock, out, session }, command))
+        }
+    }
+}
+
+/// What the node is ordered to do, by whoever logged in.
+async fn by_login(desk: &Desk<'_>, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Entry(command) => session::entry(desk, command).await,
+        Command::Account(command) => people::account(desk, command).await,
+        Command::Request(command) => people::request(desk, command).await,
+        Command::Paper(command) => people::paper(desk, command).await,
+        Command::Site(command) => people::site(desk, command).await,
+        Command::Engagement(command) => engagement::engagement(desk, command).await,
+        _ => desk.order(Act::Reload).await,
     }
 }
 

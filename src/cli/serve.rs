@@ -10,8 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::init::private_dir;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::node::act::{Act, Outcome};
-use crate::node::{Node, control};
+use crate::node::{Node, control, open_desk};
 
 /// Holds a node's directory for one process; it is free again when this is dropped.
 pub(super) fn lock(config: &Config) -> Result<File> {
@@ -22,6 +21,15 @@ pub(super) fn lock(config: &Config) -> Result<File> {
         bail!("another process uses {}: stop it first, or use another `node.data`", config.data.display());
     }
     Ok(file)
+}
+
+/// Brings the store to this version, and appends what a crash left owing.
+pub(super) async fn migrate(config: &Config, clock: &Clock) -> Result<ExitCode> {
+    let _lock = lock(config)?;
+    let desk = open_desk(config, clock).await?;
+    desk.store().close().await;
+    println!("the store of {} is of this version", config.data.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn run(config: &Config, clock: &Clock) -> Result<ExitCode> {
@@ -35,9 +43,9 @@ pub(super) async fn run(config: &Config, clock: &Clock) -> Result<ExitCode> {
     loop {
         tokio::select! {
             stopped = &mut stopped => break stopped?,
-            _ = hangup.recv() => match node.shared().perform(Act::Reload).await {
-                Outcome::Failed { message } => tracing::error!(message, "the certificate was not read again; the old one stays"),
-                _ => tracing::info!("the certificate was read again"),
+            _ = hangup.recv() => match node.shared().reload().await {
+                Err(error) => tracing::error!(error = format!("{error:#}"), "the certificate was not read again; the old one stays"),
+                Ok(_) => tracing::info!("the certificate was read again"),
             },
         }
     }

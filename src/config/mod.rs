@@ -1,20 +1,23 @@
 //! Settings, twice: as written in TOML, and as checked here. An error names the file, the line, the key and what
 //! to write there; a [`Config`] in hand can be run.
 
+mod accounts;
 mod store;
 mod written;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::geometry::Rect;
-use crate::governance::{Kind, Profile};
-use crate::id::SiteName;
+use crate::governance::Kind;
+use crate::id::{SiteName, hex};
 use crate::rfb::handshake::client::{Login, Transport};
 use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
+pub use accounts::Accounts;
 pub use store::Postgres;
 use written::At;
 
@@ -37,8 +40,7 @@ pub struct Config {
     pub monitor: Option<SocketAddr>,
     /// The server of the rows, if they are not in a file beside the trace.
     pub postgres: Option<Postgres>,
-    /// The rules of passwords.
-    pub passwords: Profile,
+    pub accounts: Accounts,
     pub sites: Vec<Site>,
 }
 
@@ -80,6 +82,25 @@ pub struct Site {
     pub max_fps: u32,
     pub jpeg: Jpeg,
     pub masks: Vec<Rect>,
+}
+
+impl Site {
+    /// SHA-256 of the settings, which two people approve; of a password only that there is one.
+    pub fn digest(&self) -> String {
+        let login = match &self.login {
+            Login::Nothing => "nothing".to_owned(),
+            Login::Password(_) => "password".to_owned(),
+            Login::User { name, .. } => format!("user {name}"),
+        };
+        let text = format!(
+            "{:?}",
+            (
+                (self.name.as_str(), &self.label, self.kind, &self.host, self.port, self.transport, &self.trust),
+                (&self.server_name, self.tls12, login, self.max_fps, self.jpeg, &self.masks),
+            )
+        );
+        hex(&Sha256::digest(text))
+    }
 }
 
 impl Config {
@@ -132,10 +153,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         viewers: checked_viewers(written.viewers, folder)?,
         monitor,
         postgres: store::checked(written.store, folder)?,
-        passwords: match written.accounts.passwords {
-            written::Passwords::Pas => Profile::Pas,
-            written::Passwords::Cnil2022 => Profile::Cnil2022,
-        },
+        accounts: accounts::checked(written.accounts)?,
         sites,
     })
 }

@@ -80,11 +80,47 @@ pub(super) struct Store {
     pub ca: Option<Spanned<PathBuf>>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Accounts {
-    #[serde(default)]
     pub passwords: Passwords,
+    pub hashing: Option<Spanned<Hashing>>,
+    pub second_factor: SecondFactor,
+    pub idle_minutes: Spanned<i64>,
+    pub inactive_days: Spanned<i64>,
+    pub awareness_months: Spanned<i64>,
+    pub awareness_blocks: bool,
+    pub suspend_overdue: bool,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            passwords: Passwords::Pas,
+            hashing: None,
+            second_factor: SecondFactor::All,
+            idle_minutes: Spanned::new(0..0, 30),
+            inactive_days: Spanned::new(0..0, 60),
+            awareness_months: Spanned::new(0..0, 12),
+            awareness_blocks: true,
+            suspend_overdue: true,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hashing {
+    pub mebibytes: u32,
+    pub passes: u32,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SecondFactor {
+    #[default]
+    All,
+    Privileged,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]

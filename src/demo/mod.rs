@@ -2,6 +2,7 @@
 //! types is skipped, as at any site that Lucarne looks at.
 
 mod practice;
+pub mod rehearsal;
 
 use std::sync::Arc;
 use std::time::Duration;

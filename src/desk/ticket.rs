@@ -3,20 +3,36 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
-use crate::governance::Login;
-use crate::governance::admission::TICKET_SECONDS;
-use crate::id::random;
+use super::{Actor, Desk, DeskError, hash, letters};
+use crate::governance::admission::{TICKET_SECONDS, TicketFacts};
+use crate::governance::password::Age;
+use crate::governance::{Admission, Check, Login, Refusal, Request, admit, first_refusal};
+use crate::id::{ConnectionId, EngagementId};
 use crate::rfb::security::vnc_auth_response;
+use crate::store::{StoreError, TicketRow};
+use crate::trace::Event;
 
-/// Crockford's base 32: no letter is read as another.
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Short tickets alive at once.
 const MAX_SHORT: usize = 64;
+
+/// A ticket was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    #[error("{}", .0.words())]
+    Refused(Refusal),
+    #[error(transparent)]
+    Failed(#[from] DeskError),
+}
+
+impl From<StoreError> for Denied {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// A ticket in the hands of the person it was issued for.
 pub struct Ticket {
@@ -34,8 +50,8 @@ pub struct Ticket {
 impl Ticket {
     pub(super) fn new(now: OffsetDateTime, short: bool, certificate: Option<[u8; 32]>, password_days: Option<i64>) -> Self {
         Self {
-            secret: letters(&random::<26>()),
-            short: short.then(|| letters(&random::<8>())),
+            secret: letters::<26>(),
+            short: short.then(letters::<8>),
             certificate,
             expires: now + Duration::seconds(TICKET_SECONDS),
             password_days,
@@ -45,15 +61,6 @@ impl Ticket {
     pub(super) fn hash(&self) -> Vec<u8> {
         hash(&self.secret)
     }
-}
-
-/// Five bits of each byte: uniform, as 32 divides 256.
-fn letters(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(bytes.iter().filter_map(|b| LETTERS.get(usize::from(b & 31))).map(|b| char::from(*b)).collect())
-}
-
-fn hash(secret: &str) -> Vec<u8> {
-    Sha256::digest(secret.trim().to_ascii_lowercase().as_bytes()).to_vec()
 }
 
 /// What a viewer shows.
@@ -129,4 +136,91 @@ impl ShortTickets {
             }
         }
     }
+}
+
+impl Desk {
+    /// A one-time right to ask for the picture of an engagement, for 60 seconds: after every rule but that the site is
+    /// shown. Whoever asks has read the reminder (R21).
+    pub async fn issue_ticket(
+        &self,
+        actor: &Actor,
+        engagement: &EngagementId,
+        acknowledged: bool,
+        short: bool,
+        certificate: Option<[u8; 32]>,
+    ) -> Result<Ticket, DeskError> {
+        if !acknowledged {
+            return Err(Refusal::NotAcknowledged.into());
+        }
+        let now = self.clock.wall();
+        let work = self.store.begin().await?;
+        let looking = self.looking(&work, &actor.account().id, engagement).await?;
+        let mut checks = looking.checklist(now);
+        checks.retain(|check| check.refusal != Some(Refusal::SiteNotShown));
+        first_refusal(&checks)?;
+        let days_left = match self.policy.passwords.age(looking.account.password_set, now) {
+            Age::Ending(days) => Some(days),
+            Age::Good | Age::Expired => None,
+        };
+        let ticket = Ticket::new(now, short, certificate, days_left);
+        let (account, id) = (looking.account.id.clone(), engagement.clone());
+        let row = TicketRow { account, engagement: id, certificate: ticket.certificate, expires: ticket.expires };
+        work.add_ticket(&ticket.hash(), &row).await?;
+        let event = Event::new("ticket.issued").outcome("ok").public("short", short).public("bound", certificate.is_some());
+        let event = event.public("engagement", engagement.as_str()).public("notice_shown", acknowledged);
+        let event = event.sealed("account", looking.account.id.as_str()).sealed("login", looking.account.login.as_str());
+        self.record(work, event.sealed("site", looking.matter.engagement.terms.site.as_str())).await?;
+        self.short.add(&ticket);
+        Ok(ticket)
+    }
+
+    /// Makes every ticket that was not used worthless; gives how many there were.
+    pub async fn void_tickets(&self) -> Result<u64, DeskError> {
+        self.short.clear();
+        Ok(self.store.void_tickets().await?)
+    }
+
+    /// Consumes a ticket and asks the rules; each is traced with its result.
+    pub async fn redeem(&self, presented: &Presented, connection: &ConnectionId) -> Result<Admission, Denied> {
+        let now = self.clock.wall();
+        let ticket = match self.short.hash_of(presented, now) {
+            Some(hash) => self.take(&hash).await?,
+            None => None,
+        };
+        let request = Request { login: presented.login(), certificate: presented.certificate };
+        let checks = ticket.as_ref().map(|ticket| ticket.looking.checklist(now));
+        let verdict = admit(&request, ticket, now);
+        let event = match &verdict {
+            Ok(admission) => Event::new("auth.succeeded")
+                .outcome("ok")
+                .session(admission.session())
+                .public("engagement", admission.engagement().as_str())
+                .public("class", admission.class().name())
+                .sealed("account", admission.account().as_str()),
+            Err(refusal) => Event::new("auth.failed").outcome("refused").cause(refusal.code()),
+        };
+        let event = event.public("method", "ticket").public("connection", connection.as_str());
+        let event = checks.into_iter().fold(event, |event, checks| event.public("checks", results(&checks)));
+        self.log.append(event.sealed("login", presented.typed_login())).await.map_err(DeskError::from)?;
+        verdict.map_err(Denied::Refused)
+    }
+
+    async fn take(&self, hash: &[u8]) -> Result<Option<TicketFacts>, DeskError> {
+        let work = self.store.begin().await?;
+        let facts = match work.take_ticket(hash).await? {
+            Some(row) => {
+                let looking = self.looking(&work, &row.account, &row.engagement).await?;
+                Some(TicketFacts { certificate: row.certificate, expires: row.expires, looking })
+            }
+            None => None,
+        };
+        work.commit().await?;
+        Ok(facts)
+    }
+}
+
+/// Each rule with "ok", or the code of what is missing.
+fn results(checks: &[Check]) -> Vec<String> {
+    let result = |check: &Check| check.refusal.map_or("ok", Refusal::code);
+    checks.iter().map(|check| format!("{} {}", check.rule, result(check))).collect()
 }

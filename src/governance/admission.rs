@@ -1,10 +1,13 @@
-//! Admission: the unforgeable value that lets a session exist.
+//! Admission: the unforgeable value that lets a session exist; and the checklist that it comes from.
 
+use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::password::Age;
-use super::{Login, Profile, Standing};
-use crate::id::{AccountId, SessionId, SiteName};
+use super::account::Account;
+use super::engagement::{Class, Matter};
+use super::policy::{Paper, Policy};
+use super::{Login, Refusal, Standing};
+use crate::id::{AccountId, EngagementId, SessionId, SiteName};
 
 /// How long a view ticket lives.
 pub const TICKET_SECONDS: i64 = 60;
@@ -18,30 +21,64 @@ pub struct Request {
     pub certificate: Option<[u8; 32]>,
 }
 
-/// The ticket as its row said when it was consumed.
+/// The ticket as its row said when it was consumed, and who and what it is for.
 #[derive(Debug, Clone)]
 pub struct TicketFacts {
-    pub account: AccountId,
-    pub login: Login,
-    pub name: String,
-    pub enabled: bool,
-    /// When the account's password was set.
-    pub password_set: OffsetDateTime,
     /// The only workstation that may use the ticket.
     pub certificate: Option<[u8; 32]>,
-    pub site: SiteName,
     pub expires: OffsetDateTime,
+    pub looking: Looking,
 }
 
-/// All that the rules look at.
+/// One person and one engagement: all that the rules look at.
 #[derive(Debug, Clone)]
-pub struct Facts {
-    /// `None`: no such ticket, or it was used before.
-    pub ticket: Option<TicketFacts>,
-    /// `None`: the site is no longer configured.
-    pub standing: Option<Standing>,
-    /// The rules of passwords.
-    pub passwords: Profile,
+pub struct Looking {
+    pub account: Account,
+    pub matter: Matter,
+    pub policy: Policy,
+    /// The charter in force.
+    pub charter: Option<Paper>,
+}
+
+/// One rule and its verdict: `None` is that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The requirement's id, or what the rule is about.
+    pub rule: &'static str,
+    pub refusal: Option<Refusal>,
+}
+
+impl Check {
+    pub fn new(rule: &'static str, refusal: Option<Refusal>) -> Self {
+        Self { rule, refusal }
+    }
+}
+
+/// The first thing that is missing.
+pub fn first_refusal(checks: &[Check]) -> Result<(), Refusal> {
+    checks.iter().find_map(|check| check.refusal).map_or(Ok(()), Err)
+}
+
+impl Looking {
+    /// Every rule with its result: before a session as well as while it runs.
+    pub fn checklist(&self, now: OffsetDateTime) -> Vec<Check> {
+        let engagement = &self.matter.engagement;
+        let site = self.matter.site.as_ref();
+        let own = site.filter(|site| site.engagement.as_ref() == Some(&engagement.id)).map(|site| site.standing);
+        let shown = match own {
+            Some(Standing::Showing | Standing::Paused) => None,
+            Some(Standing::Stopped) | None => Some(Refusal::SiteNotShown),
+        };
+        let assigned = engagement.auditors.contains(&self.account.id);
+        let mut checks = self.account.checks(&self.policy, self.charter.as_ref(), now);
+        checks.push(Check::new("assigned", (!assigned).then_some(Refusal::NotAssigned)));
+        checks.extend(self.matter.checks(&self.policy, now).into_iter().filter(|check| {
+            // Viewers wait before a blank screen until the site says what is on it.
+            check.refusal != Some(Refusal::OutsideInterval)
+        }));
+        checks.push(Check::new("R18", shown));
+        checks
+    }
 }
 
 /// The right to start one session. Fields are private: only [`admit`] makes one.
@@ -50,7 +87,9 @@ pub struct Admission {
     session: SessionId,
     account: AccountId,
     name: String,
+    engagement: EngagementId,
     site: SiteName,
+    class: Class,
 }
 
 impl Admission {
@@ -67,109 +106,39 @@ impl Admission {
         &self.name
     }
 
+    pub fn engagement(&self) -> &EngagementId {
+        &self.engagement
+    }
+
     pub fn site(&self) -> &SiteName {
         &self.site
     }
-}
 
-/// A verdict: not an error. The code is stable; the words are for the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    TicketUnknown,
-    TicketExpired,
-    TicketOfAnother,
-    OtherWorkstation,
-    NeedsTunnel,
-    AccountDisabled,
-    /// R35: it must be changed first.
-    PasswordExpired,
-    SiteUnknown,
-    SiteNotShown,
-    /// The trace cannot be written.
-    NoTrace,
-    /// The store does not answer.
-    NoStore,
-    /// Too many sessions, or too many attempts.
-    Busy,
-}
-
-impl Refusal {
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::TicketUnknown => "ticket_unknown",
-            Self::TicketExpired => "ticket_expired",
-            Self::TicketOfAnother => "ticket_of_another",
-            Self::OtherWorkstation => "other_workstation",
-            Self::NeedsTunnel => "needs_tunnel",
-            Self::AccountDisabled => "account_disabled",
-            Self::PasswordExpired => "password_expired",
-            Self::SiteUnknown => "site_unknown",
-            Self::SiteNotShown => "site_not_shown",
-            Self::NoTrace => "no_trace",
-            Self::NoStore => "no_store",
-            Self::Busy => "busy",
-        }
-    }
-
-    /// What is missing and who can mend it, in French and English: RFB has one line and no language.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::TicketUnknown | Self::TicketOfAnother => {
-                "Ticket inconnu ou déjà utilisé : demandez-en un nouveau. / Unknown or used ticket: ask for a new one."
-            }
-            Self::TicketExpired => {
-                "Ticket expiré (60 s) : demandez-en un nouveau. / The ticket has expired (60 s): ask for a new one."
-            }
-            Self::NeedsTunnel => {
-                "Ce poste doit montrer son certificat : passez par le tunnel. / This workstation must show its certificate: use the tunnel."
-            }
-            Self::OtherWorkstation => {
-                "Ce ticket est celui d'un autre poste : prenez-en un ici. / This ticket is for another workstation: take one here."
-            }
-            Self::AccountDisabled => "Compte désactivé : voyez votre administrateur. / Account disabled: see your administrator.",
-            Self::PasswordExpired => {
-                "Mot de passe expiré : changez-le, puis demandez un ticket. / The password has expired: change it, then ask for a ticket."
-            }
-            Self::SiteUnknown => {
-                "Ce site n'est plus déclaré : voyez votre administrateur. / This site is no longer configured: see your administrator."
-            }
-            Self::SiteNotShown => {
-                "Le site n'est pas montré : son contact doit le montrer. / The site is not shown: its contact must show it."
-            }
-            Self::NoTrace => {
-                "La trace ne peut être écrite : aucune image. Voyez l'exploitant. / The trace cannot be written: no picture. See the operator."
-            }
-            Self::NoStore => {
-                "La base de données ne répond pas : aucune image. Voyez l'exploitant. / The store does not answer: no picture. See the operator."
-            }
-            Self::Busy => "Trop de connexions : réessayez dans un instant. / Too many connections: try again in a moment.",
-        }
+    pub fn class(&self) -> Class {
+        self.class
     }
 }
 
-/// Whether this request may become a session now.
-pub fn admit(request: &Request, facts: Facts, now: OffsetDateTime) -> Result<Admission, Refusal> {
-    let ticket = facts.ticket.ok_or(Refusal::TicketUnknown)?;
+/// Whether this request may become a session now. `None`: no such ticket, or it was used before.
+pub fn admit(request: &Request, ticket: Option<TicketFacts>, now: OffsetDateTime) -> Result<Admission, Refusal> {
+    let ticket = ticket.ok_or(Refusal::TicketUnknown)?;
     if now > ticket.expires {
         return Err(Refusal::TicketExpired);
     }
-    if request.login.as_ref().is_some_and(|login| *login != ticket.login) {
+    let Looking { account, matter, .. } = &ticket.looking;
+    if request.login.as_ref().is_some_and(|login| *login != account.login) {
         return Err(Refusal::TicketOfAnother);
     }
     if ticket.certificate.is_some() && ticket.certificate != request.certificate {
         return Err(Refusal::OtherWorkstation);
     }
-    if !ticket.enabled {
-        return Err(Refusal::AccountDisabled);
-    }
-    if facts.passwords.age(ticket.password_set, now) == Age::Expired {
-        return Err(Refusal::PasswordExpired);
-    }
-    match facts.standing {
-        None => Err(Refusal::SiteUnknown),
-        Some(Standing::Stopped) => Err(Refusal::SiteNotShown),
-        Some(Standing::Paused | Standing::Showing) => {
-            Ok(Admission { session: SessionId::random(), account: ticket.account, name: ticket.name, site: ticket.site })
-        }
-    }
+    first_refusal(&ticket.looking.checklist(now))?;
+    Ok(Admission {
+        session: SessionId::random(),
+        account: account.id.clone(),
+        name: account.name.clone(),
+        engagement: matter.engagement.id.clone(),
+        site: matter.engagement.terms.site.clone(),
+        class: matter.engagement.terms.class,
+    })
 }

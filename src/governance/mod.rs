@@ -4,10 +4,20 @@
 
 pub mod account;
 pub mod admission;
+pub mod engagement;
+pub mod lockout;
 pub mod password;
+pub mod policy;
+mod refusal;
+pub mod request;
+pub mod role;
 pub mod site;
 
-pub use account::Login;
-pub use admission::{Admission, Facts, Refusal, Request, admit};
+pub use account::{Account, Login};
+pub use admission::{Admission, Check, Looking, Request, admit, first_refusal};
+pub use engagement::{Engagement, Matter, SiteFacts, State, Terms};
 pub use password::{Profile, Secret};
+pub use policy::{Paper, Paperwork, Policy};
+pub use refusal::Refusal;
+pub use role::{Right, Role, Roles};
 pub use site::{Kind, Standing};

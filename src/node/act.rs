@@ -1,68 +1,267 @@
-//! What people can order of a node, by the control socket or in its own process.
+//! What people can order of a node, by the control socket, by HTTP or in its own process; and what it answers.
 
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
+use time::OffsetDateTime;
 
-use super::Shared;
-use crate::desk::Desk;
-use crate::geometry::Size;
-use crate::governance::{Secret, Standing};
-use crate::id::{SiteName, hex};
-use crate::trace::Event;
-use crate::viewer::Ending;
+use crate::governance::account::File;
+use crate::governance::request::Request;
+use crate::governance::{Account, Engagement, Paper, Paperwork, Refusal, Right, Role, Roles, Secret, Standing, State, Terms};
+use crate::id::{EngagementId, RequestId, SiteName};
+
+/// An act, and who orders it: by the token that a login gave.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    pub token: Option<Secret>,
+    #[serde(flatten)]
+    pub act: Act,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    AddAccount {
+    /// In exchange for a one-time code: a password and a second factor. `name` at genesis alone.
+    Enrol { login: String, name: Option<String>, code: Secret, password: Secret },
+    Login { login: String, password: Secret, code: Option<Secret>, device: Option<Secret> },
+    /// By the account's owner, who may be unable to log in any more.
+    ChangePassword { login: String, old: Secret, code: Option<Secret>, device: Option<Secret>, new: Secret },
+    Logout,
+    WhoAmI,
+    /// The charter in force, by the SHA-256 of what was read.
+    Acknowledge { sha256: String },
+
+    AskJoin {
         login: String,
         name: String,
-        password: Secret,
+        roles: Vec<Role>,
+        site: Option<SiteName>,
+        #[serde(default)]
+        file: File,
+        #[serde(default, with = "time::serde::rfc3339::option")]
+        ends: Option<OffsetDateTime>,
     },
-    EnableAccount {
+    AskMove { login: String, roles: Vec<Role>, site: Option<SiteName> },
+    AskReset { login: String },
+    AskEnable { login: String },
+    AskProlong {
         login: String,
-        enabled: bool,
+        #[serde(default, with = "time::serde::rfc3339::option")]
+        ends: Option<OffsetDateTime>,
     },
-    /// By the account's owner.
-    ChangePassword {
+    AskPaper { paperwork: Paperwork, version: String, sha256: String },
+    AskSite { site: SiteName },
+    AskMasks { site: SiteName, width: u16, height: u16 },
+    ListRequests,
+    Approve { request: RequestId },
+    TurnDown { request: RequestId },
+
+    DisableAccount { login: String },
+    EndAccount {
         login: String,
-        old: Secret,
-        new: Secret,
+        #[serde(with = "time::serde::rfc3339")]
+        ends: OffsetDateTime,
     },
+    UnlockAccount { login: String },
+    KeepFile { login: String, file: File },
+    Review { login: String, keep: bool },
     ListAccounts,
-    Show {
-        site: SiteName,
-    },
-    Pause {
-        site: SiteName,
-    },
-    Stop {
-        site: SiteName,
-    },
-    ConfirmMasks {
-        site: SiteName,
-        width: u16,
-        height: u16,
-    },
+
+    Plan { terms: Terms },
+    PlanAgain { engagement: EngagementId, terms: Terms },
+    Assign { engagement: EngagementId, login: String, assigned: bool },
+    GiveTo { engagement: EngagementId, login: String },
+    /// Writes the letter to be posted.
+    Notice { engagement: EngagementId, reference: String },
+    Close { engagement: EngagementId },
+    Cancel { engagement: EngagementId },
+    ListEngagements,
+    /// Every rule with its result, for oneself or for another auditor.
+    Checklist { engagement: EngagementId, login: Option<String> },
+
+    Accept { engagement: EngagementId, letter: Option<Secret>, declares: bool, code: Secret },
+    Revoke { engagement: EngagementId },
+    DeclareOperator { engagement: EngagementId, name: String },
+    /// With a reason: real data come on the screen. Without: they have left it.
+    RealData { engagement: EngagementId, reason: Option<String> },
+    Show { engagement: EngagementId },
+    Pause { site: SiteName },
+    Stop { site: SiteName },
+
     ListSites,
     /// Reads the viewers' certificate and key again.
     Reload,
-    IssueTicket {
-        login: String,
-        site: SiteName,
-        short: bool,
-        certificate: Option<[u8; 32]>,
-    },
+    /// For oneself, having read the reminder.
+    IssueTicket { engagement: EngagementId, acknowledged: bool, short: bool, certificate: Option<[u8; 32]> },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl Act {
+    /// What the act needs; `None`: it is a way in.
+    pub fn right(&self) -> Option<Right> {
+        Some(match self {
+            Self::Enrol { .. } | Self::Login { .. } | Self::ChangePassword { .. } => return None,
+            Self::Logout | Self::WhoAmI | Self::Acknowledge { .. } => Right::Oneself,
+            Self::AskJoin { .. }
+            | Self::AskMove { .. }
+            | Self::AskReset { .. }
+            | Self::AskEnable { .. }
+            | Self::AskProlong { .. }
+            | Self::AskPaper { .. }
+            | Self::AskSite { .. }
+            | Self::AskMasks { .. } => Right::Ask,
+            Self::Approve { .. } | Self::TurnDown { .. } => Right::Approve,
+            Self::DisableAccount { .. } | Self::EndAccount { .. } => Right::Disable,
+            Self::UnlockAccount { .. } => Right::Unlock,
+            Self::KeepFile { .. } => Right::KeepFiles,
+            Self::Review { .. } => Right::Review,
+            Self::ListAccounts | Self::ListRequests => Right::SeeAccounts,
+            Self::Plan { .. }
+            | Self::PlanAgain { .. }
+            | Self::Assign { .. }
+            | Self::GiveTo { .. }
+            | Self::Notice { .. }
+            | Self::Close { .. }
+            | Self::Cancel { .. } => Right::Plan,
+            Self::ListEngagements | Self::Checklist { .. } => Right::SeeEngagements,
+            Self::Accept { .. } | Self::Revoke { .. } | Self::DeclareOperator { .. } | Self::RealData { .. } => Right::Consent,
+            Self::Show { .. } => Right::Show,
+            Self::Pause { .. } | Self::Stop { .. } => Right::TakeAway,
+            Self::ListSites => Right::SeeSites,
+            Self::Reload => Right::Operate,
+            Self::IssueTicket { .. } => Right::Look,
+        })
+    }
+
+    /// The name by which it is ordered and traced.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Enrol { .. } => "enrol",
+            Self::Login { .. } => "login",
+            Self::ChangePassword { .. } => "change_password",
+            Self::Logout => "logout",
+            Self::WhoAmI => "who_am_i",
+            Self::Acknowledge { .. } => "acknowledge",
+            Self::AskJoin { .. } => "ask_join",
+            Self::AskMove { .. } => "ask_move",
+            Self::AskReset { .. } => "ask_reset",
+            Self::AskEnable { .. } => "ask_enable",
+            Self::AskProlong { .. } => "ask_prolong",
+            Self::AskPaper { .. } => "ask_paper",
+            Self::AskSite { .. } => "ask_site",
+            Self::AskMasks { .. } => "ask_masks",
+            Self::ListRequests => "list_requests",
+            Self::Approve { .. } => "approve",
+            Self::TurnDown { .. } => "turn_down",
+            Self::DisableAccount { .. } => "disable_account",
+            Self::EndAccount { .. } => "end_account",
+            Self::UnlockAccount { .. } => "unlock_account",
+            Self::KeepFile { .. } => "keep_file",
+            Self::Review { .. } => "review",
+            Self::ListAccounts => "list_accounts",
+            Self::Plan { .. } => "plan",
+            Self::PlanAgain { .. } => "plan_again",
+            Self::Assign { .. } => "assign",
+            Self::GiveTo { .. } => "give_to",
+            Self::Notice { .. } => "notice",
+            Self::Close { .. } => "close",
+            Self::Cancel { .. } => "cancel",
+            Self::ListEngagements => "list_engagements",
+            Self::Checklist { .. } => "checklist",
+            Self::Accept { .. } => "accept",
+            Self::Revoke { .. } => "revoke",
+            Self::DeclareOperator { .. } => "declare_operator",
+            Self::RealData { .. } => "real_data",
+            Self::Show { .. } => "show",
+            Self::Pause { .. } => "pause",
+            Self::Stop { .. } => "stop",
+            Self::ListSites => "list_sites",
+            Self::Reload => "reload",
+            Self::IssueTicket { .. } => "issue_ticket",
+        }
+    }
+
+    /// The engagement that it is about.
+    pub fn engagement(&self) -> Option<&EngagementId> {
+        match self {
+            Self::PlanAgain { engagement, .. }
+            | Self::Assign { engagement, .. }
+            | Self::GiveTo { engagement, .. }
+            | Self::Notice { engagement, .. }
+            | Self::Close { engagement }
+            | Self::Cancel { engagement }
+            | Self::Checklist { engagement, .. }
+            | Self::Accept { engagement, .. }
+            | Self::Revoke { engagement }
+            | Self::DeclareOperator { engagement, .. }
+            | Self::RealData { engagement, .. }
+            | Self::Show { engagement }
+            | Self::IssueTicket { engagement, .. } => Some(engagement),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     Done {
         message: String,
     },
+    /// A verdict: the code is stable.
+    Refused {
+        code: String,
+        message: String,
+    },
+    Failed {
+        message: String,
+    },
+    /// Told once: nothing keeps them in this form.
+    Enrolled {
+        login: String,
+        secret: String,
+        url: String,
+        recovery: Vec<String>,
+    },
+    Welcome {
+        token: Secret,
+        device: Secret,
+        name: String,
+        roles: Roles,
+        /// Days until the password must be changed, if these are few.
+        password_days: Option<i64>,
+        owes_charter: bool,
+    },
+    Person {
+        account: Box<Account>,
+    },
+    /// Something waits for a second person. The half of a code is for whoever asked, to be passed on.
+    Asked {
+        request: RequestId,
+        half: Option<String>,
+    },
+    Approved {
+        message: String,
+        /// The approver's half of the person's code.
+        half: Option<String>,
+    },
+    Requests {
+        requests: Vec<Request>,
+    },
     Accounts {
-        accounts: Vec<Account>,
+        accounts: Vec<Listed>,
+    },
+    Planned {
+        engagement: EngagementId,
+    },
+    /// The letter lies there, for the post: its code is in no answer.
+    Posted {
+        letter: String,
+    },
+    Engagements {
+        engagements: Vec<Planned>,
+        procedure: Option<Paper>,
+    },
+    Checklist {
+        state: State,
+        checks: Vec<Rule>,
     },
     Sites {
         sites: Vec<Site>,
@@ -75,16 +274,36 @@ pub enum Outcome {
         /// Days until the password must be changed, if these are few.
         password_days: Option<i64>,
     },
-    Failed {
-        message: String,
-    },
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { code: refusal.code().to_owned(), message: refusal.words().to_owned() }
+    }
+}
+
+/// An account, and what needs somebody's attention about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub account: Account,
+    pub review_overdue: bool,
+    /// Engagements that this person owns and can no longer answer for (R23).
+    pub orphans: Vec<EngagementId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
-    pub login: String,
-    pub name: String,
-    pub enabled: bool,
+pub struct Planned {
+    pub engagement: Engagement,
+    pub state: State,
+}
+
+/// One rule of a checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    pub rule: String,
+    /// What is missing, by its code and in words; neither: it holds.
+    pub code: Option<String>,
+    pub message: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,178 +315,7 @@ pub struct Site {
     /// Milliseconds since the picture was last known to be the site's.
     pub picture_age_ms: Option<u64>,
     pub viewers: usize,
+    /// Who looks (R18).
+    pub watched_by: Vec<String>,
     pub trouble: Option<String>,
-}
-
-fn unknown() -> Outcome {
-    Outcome::Failed { message: "the node does not know this act".to_owned() }
-}
-
-fn done(message: impl Into<String>) -> Outcome {
-    Outcome::Done { message: message.into() }
-}
-
-/// The acts that need no running node; `None` for the others.
-pub async fn perform_on_desk(desk: &Desk, act: &Act) -> Option<Outcome> {
-    let result = match act {
-        Act::AddAccount { login, name, password } => desk
-            .add_account(login, name, password.as_str())
-            .await
-            .map(|account| done(format!("account {} ({}) was added", account.login.as_str(), account.name))),
-        Act::EnableAccount { login, enabled } => {
-            let now = if *enabled { "enabled" } else { "disabled" };
-            desk.enable_account(login, *enabled).await.map(|account| done(format!("account {} is {now}", account.login.as_str())))
-        }
-        Act::ChangePassword { login, old, new } => desk
-            .change_password(login, old.as_str(), new.as_str())
-            .await
-            .map(|account| done(format!("the password of {} was changed", account.login.as_str()))),
-        Act::ListAccounts => desk.store().accounts().await.map_err(Into::into).map(|rows| {
-            let account =
-                |row: crate::store::AccountRow| Account { login: row.login.into(), name: row.name, enabled: row.enabled };
-            Outcome::Accounts { accounts: rows.into_iter().map(account).collect() }
-        }),
-        _ => return None,
-    };
-    Some(result.unwrap_or_else(|error| Outcome::Failed { message: error.to_string() }))
-}
-
-impl Shared {
-    /// Does what was ordered. What takes rights away acts before it is recorded, what gives them after.
-    pub async fn perform(&self, act: Act) -> Outcome {
-        self.try_perform(act).await.unwrap_or_else(|error| Outcome::Failed { message: format!("{error:#}") })
-    }
-
-    async fn try_perform(&self, act: Act) -> anyhow::Result<Outcome> {
-        match act {
-            Act::Show { site } => self.show(&site).await,
-            Act::Pause { site } => {
-                self.take_away(&site, Standing::Paused).await?;
-                Ok(done(format!("{site} is paused: viewers wait before a blank screen")))
-            }
-            Act::Stop { site } => {
-                self.take_away(&site, Standing::Stopped).await?;
-                Ok(done(format!("{site} is stopped")))
-            }
-            Act::ConfirmMasks { site, width, height } => {
-                let handle = self.site(&site)?;
-                let sizes = self.desk.confirm_masks(&site, Size::new(width, height)).await?;
-                handle.confirm(sizes).await;
-                Ok(done(format!("the masks of {site} are confirmed for {width}×{height}")))
-            }
-            Act::ListSites => Ok(self.list_sites()),
-            Act::Reload => self.reload().await,
-            Act::IssueTicket { login, site, short, certificate } => {
-                self.site(&site)?;
-                let ticket = self.desk.issue_ticket(&login, &site, short, certificate).await?;
-                let expires = ticket.expires.format(&Rfc3339)?;
-                let short = ticket.short.as_ref().map(|short| short.to_string());
-                let password_days = ticket.password_days;
-                Ok(Outcome::Ticket { login, secret: ticket.secret.to_string(), short, expires, password_days })
-            }
-            Act::EnableAccount { ref login, enabled: false } => {
-                self.end_account(login).await?;
-                let outcome = perform_on_desk(&self.desk, &act).await;
-                // Whoever is being seated meanwhile is asked for again after being registered (`gate`).
-                self.end_account(login).await?;
-                Ok(outcome.unwrap_or_else(unknown))
-            }
-            act => Ok(perform_on_desk(&self.desk, &act).await.unwrap_or_else(unknown)),
-        }
-    }
-
-    /// Records first, then opens: what gives rights counts once its entry is durable.
-    async fn show(&self, site: &SiteName) -> anyhow::Result<Outcome> {
-        let handle = self.site(site)?;
-        let answered = {
-            let _one_at_a_time = handle.acts.lock().await;
-            self.desk.stand(site, Standing::Showing, "ordered").await?;
-            handle.open().await
-        };
-        Ok(match answered.await? {
-            None => done(format!("{site} is shown")),
-            Some(trouble) => Outcome::Failed {
-                message: format!(
-                    "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
-                ),
-            },
-        })
-    }
-
-    /// Acts at once, whatever else is going on with the site; then once more in its turn, and records.
-    async fn take_away(&self, site: &SiteName, standing: Standing) -> anyhow::Result<()> {
-        let handle = self.site(site)?;
-        let act = async || {
-            handle.stand(standing);
-            if standing == Standing::Stopped {
-                self.end_sessions(Ending::Stopped, |running| running.site == *site);
-            }
-            // Viewers are held as soon as the screen is blank, however long what follows takes to be traced.
-            handle.go_blank(&self.clock).await;
-            self.hold_sessions(site);
-            handle.halt().await;
-            // An opening that was ordered before is over by now.
-            handle.stand(standing);
-            self.hold_sessions(site);
-        };
-        act().await;
-        let _one_at_a_time = handle.acts.lock().await;
-        act().await;
-        self.desk.stand(site, standing, "ordered").await?;
-        Ok(())
-    }
-
-    /// All or nothing: every door's papers are read, the change is recorded, and only then do new handshakes meet them.
-    async fn reload(&self) -> anyhow::Result<Outcome> {
-        let renewed = self.doors.iter().map(|door| door.read_again()).collect::<Result<Vec<_>, _>>()?;
-        let mut shown = String::new();
-        let mut event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
-        for papers in &renewed {
-            shown = hex(&papers.certificate);
-            event = event.sealed("certificate", shown.as_str());
-            event = papers.workstations.iter().fold(event, |event, ca| event.sealed("workstations", hex(ca)));
-        }
-        self.log.append(event).await?;
-        self.doors.iter().zip(renewed).for_each(|(door, papers)| door.meet(papers));
-        Ok(done(format!("viewers now meet the certificate {shown}")))
-    }
-
-    fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {
-        self.sites.get(name).ok_or_else(|| {
-            anyhow::anyhow!(
-                "there is no site {:?} in the configuration; `lucarne site list` shows those there are",
-                name.as_str()
-            )
-        })
-    }
-
-    async fn end_account(&self, login: &str) -> anyhow::Result<()> {
-        let Ok(login) = crate::governance::Login::try_from(login.to_owned()) else { return Ok(()) };
-        if let Some(account) = self.desk.store().account(&login).await? {
-            self.end_sessions(Ending::AccountDisabled, |running| running.account == account.id);
-        }
-        Ok(())
-    }
-
-    fn list_sites(&self) -> Outcome {
-        let now = self.clock.now();
-        let mut sites: Vec<Site> = self
-            .sites
-            .iter()
-            .map(|(name, handle)| {
-                let (look, state) = (handle.reader.look(), handle.state.borrow().clone());
-                Site {
-                    name: name.to_string(),
-                    label: handle.label.clone(),
-                    standing: state.standing,
-                    size: look.size.is_showable().then(|| look.size.to_string()),
-                    picture_age_ms: look.proved.map(|at| now.saturating_duration_since(at).as_millis() as u64),
-                    viewers: self.sessions().values().filter(|running| running.site == *name).count(),
-                    trouble: state.trouble,
-                }
-            })
-            .collect();
-        sites.sort_by(|a, b| a.name.cmp(&b.name));
-        Outcome::Sites { sites }
-    }
 }

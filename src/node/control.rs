@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use zeroize::Zeroizing;
 
 use super::Shared;
-use super::act::{Act, Outcome};
+use super::act::{Order, Outcome};
 use crate::clock::Clock;
 
 /// The longest line either side reads.
@@ -58,9 +58,9 @@ async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Zeroizing::new(String::new());
     BufReader::new(reader.take(MAX_LINE)).read_line(&mut line).await?;
-    let outcome = match serde_json::from_str::<Act>(&line) {
+    let outcome = match serde_json::from_str::<Order>(&line) {
         // Once begun, an act is finished, whoever waits for its answer.
-        Ok(act) => tokio::spawn(async move { shared.perform(act).await }).await?,
+        Ok(order) => tokio::spawn(async move { shared.perform(order).await }).await?,
         Err(error) => Outcome::Failed { message: format!("the order cannot be read: {error}") },
     };
     let mut text = serde_json::to_string(&outcome)?;
@@ -70,10 +70,10 @@ async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
 }
 
 /// Orders something of the node that runs on `data`; `None` if none does.
-pub async fn order(data: &Path, act: &Act, clock: &Clock) -> Result<Option<Outcome>> {
+pub async fn order(data: &Path, order: &Order, clock: &Clock) -> Result<Option<Outcome>> {
     let Ok(mut stream) = UnixStream::connect(path(data)).await else { return Ok(None) };
     let work = async {
-        let mut text = Zeroizing::new(serde_json::to_string(act)?);
+        let mut text = Zeroizing::new(serde_json::to_string(order)?);
         text.push('\n');
         stream.write_all(text.as_bytes()).await?;
         let mut line = String::new();

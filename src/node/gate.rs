@@ -133,8 +133,14 @@ impl Shared {
             if sessions.len() >= self.max_sessions {
                 return Err(refused(Refusal::Busy));
             }
-            let running =
-                Running { site: admission.site().clone(), account: admission.account().clone(), switch: switch.clone(), hold };
+            let running = Running {
+                site: admission.site().clone(),
+                engagement: admission.engagement().clone(),
+                account: admission.account().clone(),
+                name: admission.name().to_owned(),
+                switch: switch.clone(),
+                hold,
+            };
             sessions.insert(session.clone(), running);
             sessions.values().filter(|running| running.site == *admission.site()).count()
         };
@@ -142,14 +148,15 @@ impl Shared {
         if site.state.borrow().standing == Standing::Stopped {
             return Err(refused(Refusal::SiteNotShown));
         }
-        if !self.desk.store().is_enabled(admission.account()).await.map_err(|_| refused(Refusal::NoStore))? {
-            return Err(refused(Refusal::AccountDisabled));
-        }
+        let again = self.desk.may_look_on(admission.account(), admission.engagement()).await;
+        again.map_err(|_| refused(Refusal::NoStore))?.map_err(refused)?;
         let event = Event::new("view.started")
             .outcome("ok")
             .session(&session)
             .public("connection", connection.as_str())
             .public("client", "vnc")
+            .public("engagement", admission.engagement().as_str())
+            .public("class", admission.class().name())
             .public("capture_class", "C")
             .public("watermark", session.tag())
             .count("viewers", viewers as u64)
@@ -158,6 +165,9 @@ impl Shared {
             .sealed("site", admission.site().as_str())
             .sealed("src", peer.address.to_string());
         let recorded = self.log.append(event).await.map_err(|_| refused(Refusal::NoTrace))?;
-        Ok(Seat { admission, recorded, screen: site.reader.clone(), label: site.label.clone(), switch, ending, holds })
+        // R22: how sensitive it is stands in the window's title and in every mark.
+        let label = format!("{} · {}", site.label, admission.class().name());
+        let (screen, real_data) = (site.reader.clone(), site.real_data.subscribe());
+        Ok(Seat { admission, recorded, screen, label, switch, ending, holds, real_data })
     }
 }

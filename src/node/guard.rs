@@ -8,6 +8,7 @@ use super::{Shared, SiteHandle, TURN};
 use crate::clock::StepWatch;
 use crate::desk::DeskError;
 use crate::governance::Standing;
+use crate::store::Sites;
 use crate::trace::Event;
 use crate::viewer::Ending;
 
@@ -91,9 +92,8 @@ impl Shared {
         for (name, site) in &self.sites {
             let _one_at_a_time = site.acts.lock().await;
             let standing = site.state.borrow().standing;
-            let stored = self.desk.store().standing(name).await?.unwrap_or(Standing::Stopped);
-            if standing != stored {
-                self.desk.stand(name, standing, cause).await?;
+            if standing != self.desk.store().site(name).await?.standing {
+                self.desk.stand(None, name, standing, cause).await?;
             }
         }
         Ok(())

@@ -7,36 +7,43 @@ pub mod act;
 pub mod control;
 mod gate;
 mod guard;
+mod perform;
 mod pools;
+mod post;
+mod showing;
 mod site;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use zeroize::Zeroizing;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::desk::Desk;
-use crate::id::{AccountId, SessionId, SiteName};
+use crate::desk::{Desk, Hashing, SiteSettings, Wishes};
+use crate::id::{AccountId, EngagementId, SessionId, SiteName, random};
 use crate::metrics::{Kind, Metrics};
 use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
-use crate::store::{Place, Store};
+use crate::store::{Accounts, Engagements, Place, Sites, Store};
 use crate::tls::{ForViewers, Papers};
 use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Entrance, Known, Limits, Listener};
 use crate::{tls, web};
 use pools::Pools;
+use post::Post;
 use site::SiteHandle;
 
 /// How often folded entries are written and a broken trace is tried again.
@@ -47,7 +54,10 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// A session that runs: enough to end it.
 struct Running {
     site: SiteName,
+    engagement: EngagementId,
     account: AccountId,
+    /// The person's.
+    name: String,
     switch: Switch<Ending>,
     hold: watch::Sender<u64>,
 }
@@ -67,6 +77,9 @@ pub struct Shared {
     doors: [Arc<ForViewers>; 2],
     /// The trace had a gap that is not written down yet.
     owing: AtomicBool,
+    /// An act may have changed who may look.
+    changed: Notify,
+    post: Post,
 }
 
 /// Where a node listens.
@@ -92,7 +105,36 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("{} cannot be made", config.data.display()))?;
     let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
     let store = Store::open(&place(config), clock).await?;
-    Ok(Desk::open(store, log, clock.clone(), config.passwords).await?)
+    let is_new = store.accounts().await?.iter().all(|account| !account.enrolled);
+    let settings = |site: &Site| (site.name.clone(), SiteSettings { kind: site.kind, digest: site.digest() });
+    let hashing = config.accounts.hashing.map(|(mebibytes, passes)| Hashing { mebibytes, passes });
+    let wishes = Wishes {
+        policy: config.accounts.policy,
+        hashing: hashing.unwrap_or_default(),
+        sites: config.sites.iter().map(settings).collect(),
+        key: key(&config.data.join("key"), is_new)?,
+    };
+    Ok(Desk::open(store, log, clock.clone(), wishes).await?)
+}
+
+/// What second factors are derived from: made with the first people, and never again.
+fn key(path: &Path, is_new: bool) -> Result<Zeroizing<[u8; 32]>> {
+    match std::fs::read(path).map(Zeroizing::new) {
+        Ok(bytes) => {
+            let key = bytes.as_slice().try_into().with_context(|| format!("{} does not hold 32 bytes", path.display()))?;
+            Ok(Zeroizing::new(key))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_new => {
+            let key = Zeroizing::new(random::<32>());
+            let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let written = file.and_then(|mut file| file.write_all(key.as_slice()).and_then(|()| file.sync_all()));
+            written.with_context(|| format!("{} cannot be made", path.display()))?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!("{} cannot be read: without it nobody's second factor is right; put it back from its copy", path.display())
+        }),
+    }
 }
 
 /// Where the rows of a node are.
@@ -130,13 +172,19 @@ impl Node {
         let mut sites = HashMap::new();
         for site in &config.sites {
             let confirmed = desk.store().confirmed_sizes(&site.name).await?;
-            let standing = desk.store().standing(&site.name).await?;
+            let row = desk.store().site(&site.name).await?;
+            let engagement = match &row.engagement {
+                Some(id) => desk.store().engagement(id).await?,
+                None => None,
+            };
             // Trust that cannot be read is said before anything runs.
             target(site, &clock)?;
             let wiring = site::Wiring {
                 site: site.clone(),
                 confirmed,
-                standing,
+                standing: row.standing,
+                real_data: engagement.is_some_and(|engagement| engagement.shows_real_data()),
+                engagement: row.engagement,
                 desk: Arc::clone(&desk),
                 clock: clock.clone(),
                 metrics: metrics.clone(),
@@ -156,10 +204,13 @@ impl Node {
             doors: doors(config, &clock)?,
             desk,
             owing: AtomicBool::new(false),
+            changed: Notify::new(),
+            post: Post::of(&config.data),
         });
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).guard_store());
+        tasks.spawn(Arc::clone(&shared).guard_rights());
         tasks.spawn(Arc::clone(&shared).keep_house());
         tasks.spawn(count_tasks(
             [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],
@@ -296,6 +347,10 @@ impl Shared {
     /// Sessions that run now.
     pub fn running(&self) -> usize {
         self.sessions().len()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub fn log(&self) -> &Log {

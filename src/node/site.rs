@@ -13,7 +13,7 @@ use crate::config::Site;
 use crate::desk::Desk;
 use crate::geometry::Size;
 use crate::governance::Standing;
-use crate::id::SiteName;
+use crate::id::{EngagementId, SiteName};
 use crate::metrics::Metrics;
 use crate::screen::{Face, Masks, ScreenReader, ScreenWriter, screen};
 use crate::shutdown::{Switch, signal};
@@ -48,12 +48,18 @@ pub(super) struct SiteHandle {
     stop: Arc<Mutex<Option<Switch<()>>>>,
     /// One act at a time changes how the site stands.
     pub acts: Arc<tokio::sync::Mutex<()>>,
+    /// For which engagement the site was shown last. Held for no wait.
+    engagement: Mutex<Option<EngagementId>>,
+    /// Whether the site says that real data are on its screen.
+    pub real_data: watch::Sender<bool>,
 }
 
 pub(super) struct Wiring {
     pub site: Site,
     pub confirmed: Vec<Size>,
-    pub standing: Option<Standing>,
+    pub standing: Standing,
+    pub engagement: Option<EngagementId>,
+    pub real_data: bool,
     pub desk: Arc<Desk>,
     pub clock: Clock,
     pub metrics: Metrics,
@@ -103,6 +109,15 @@ impl SiteHandle {
         }
     }
 
+    /// For which engagement the site was shown last.
+    pub fn engagement(&self) -> Option<EngagementId> {
+        self.engagement.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn show_for(&self, engagement: &EngagementId) {
+        *self.engagement.lock().unwrap_or_else(PoisonError::into_inner) = Some(engagement.clone());
+    }
+
     /// How the site stands from now on.
     pub fn stand(&self, standing: Standing) {
         self.state.send_modify(|state| *state = State { standing, trouble: None });
@@ -136,8 +151,7 @@ struct Keeper {
 
 pub(super) fn start(wiring: Wiring, tasks: &mut JoinSet<()>) -> SiteHandle {
     let (writer, reader) = screen();
-    let standing = wiring.standing.unwrap_or(Standing::Stopped);
-    let state = Arc::new(watch::Sender::new(State { standing, trouble: None }));
+    let state = Arc::new(watch::Sender::new(State { standing: wiring.standing, trouble: None }));
     let (orders, received) = mpsc::channel(16);
     let (stop, acts) = (Arc::default(), Arc::default());
     let handle = SiteHandle {
@@ -147,6 +161,8 @@ pub(super) fn start(wiring: Wiring, tasks: &mut JoinSet<()>) -> SiteHandle {
         orders,
         stop: Arc::clone(&stop),
         acts: Arc::clone(&acts),
+        engagement: Mutex::new(wiring.engagement.clone()),
+        real_data: watch::Sender::new(wiring.real_data),
     };
     let masks = watch::Sender::new(Masks { rects: wiring.site.masks.clone(), confirmed: wiring.confirmed.clone() });
     let keeper = Keeper { wiring, writer: Some(writer), running: None, state, masks, stop, acts, waiting: Vec::new() };
@@ -325,7 +341,7 @@ impl Keeper {
             if state.borrow().standing != Standing::Paused {
                 return;
             }
-            if let Err(error) = desk.stand(&name, Standing::Paused, code).await {
+            if let Err(error) = desk.stand(None, &name, Standing::Paused, code).await {
                 tracing::error!(%error, "a pause could not be recorded");
             }
         });

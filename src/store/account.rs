@@ -1,53 +1,58 @@
-//! Accounts and their passwords.
+//! Accounts, their passwords and their second factors.
 
 use sqlx::Row;
-use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
-use super::{Store, StoreError, Work};
-use crate::governance::Login;
+use super::{Reads, Store, StoreError, Work, document, text_of};
+use crate::governance::{Account, Login};
 use crate::id::AccountId;
 
-/// An account's row.
+/// What an account's owner proves to be.
 #[derive(Debug, Clone)]
-pub struct AccountRow {
-    pub id: AccountId,
-    pub login: Login,
-    pub name: String,
-    pub enabled: bool,
-    /// When its password was set.
-    pub password_set: OffsetDateTime,
+pub struct Credentials {
+    /// Argon2id; empty before enrolment.
+    pub password: String,
+    /// What the second factor is derived from, if there is one.
+    pub factor: Option<Vec<u8>>,
 }
 
-pub(super) fn account_row(row: &AnyRow) -> Result<AccountRow, StoreError> {
-    Ok(AccountRow {
-        id: AccountId::stored(row.get(0)),
-        login: Login::try_from(row.get::<String, _>(1)).map_err(|_| StoreError::Row("login"))?,
-        name: row.get(2),
-        enabled: row.get::<i64, _>(3) != 0,
-        password_set: OffsetDateTime::from_unix_timestamp(row.get(4)).map_err(|_| StoreError::Row("time"))?,
-    })
+/// Reading accounts.
+pub trait Accounts: Reads {
+    fn account(&self, login: &Login) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send {
+        async move {
+            let row = sqlx::query("SELECT document FROM accounts WHERE login = $1").bind(login.as_str());
+            self.rows(row).await?.first().map(|row| document(row, 0, "account")).transpose()
+        }
+    }
+
+    fn account_of(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send {
+        async move {
+            let row = sqlx::query("SELECT document FROM accounts WHERE id = $1").bind(id.as_str());
+            self.rows(row).await?.first().map(|row| document(row, 0, "account")).transpose()
+        }
+    }
+
+    fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send {
+        async move {
+            let rows = self.rows(sqlx::query("SELECT document FROM accounts ORDER BY login")).await?;
+            rows.iter().map(|row| document(row, 0, "account")).collect()
+        }
+    }
+
+    fn credentials(&self, id: &AccountId) -> impl Future<Output = Result<Option<Credentials>, StoreError>> + Send {
+        async move {
+            let row = sqlx::query("SELECT password, factor FROM accounts WHERE id = $1").bind(id.as_str());
+            Ok(self.rows(row).await?.first().map(|row| Credentials { password: row.get(0), factor: row.get(1) }))
+        }
+    }
 }
+
+impl<R: Reads> Accounts for R {}
 
 impl Store {
-    pub async fn account(&self, login: &Login) -> Result<Option<AccountRow>, StoreError> {
-        let row = sqlx::query("SELECT id, login, name, enabled, password_set FROM accounts WHERE login = $1");
-        self.row(row.bind(login.as_str())).await?.map(|row| account_row(&row)).transpose()
-    }
-
-    pub async fn is_enabled(&self, account: &AccountId) -> Result<bool, StoreError> {
-        let row = self.row(sqlx::query("SELECT enabled FROM accounts WHERE id = $1").bind(account.as_str())).await?;
-        Ok(row.is_some_and(|row| row.get::<i64, _>(0) != 0))
-    }
-
-    pub async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
-        let rows = self.rows(sqlx::query("SELECT id, login, name, enabled, password_set FROM accounts ORDER BY login")).await?;
-        rows.iter().map(account_row).collect()
-    }
-
     /// The hash of an account's password, and those of as many former ones, newest first.
     pub async fn passwords(&self, account: &AccountId, former: usize) -> Result<Vec<String>, StoreError> {
-        let now = sqlx::query("SELECT password FROM accounts WHERE id = $1").bind(account.as_str());
+        let now = sqlx::query("SELECT password FROM accounts WHERE id = $1 AND password <> ''").bind(account.as_str());
         let before = sqlx::query("SELECT password FROM former_passwords WHERE account = $1 ORDER BY place DESC LIMIT $2");
         let mut rows = self.rows(now).await?;
         rows.extend(self.rows(before.bind(account.as_str()).bind(former as i64)).await?);
@@ -56,33 +61,37 @@ impl Store {
 }
 
 impl Work<'_> {
-    pub async fn add_account(&mut self, account: &AccountRow, password: &str, now: OffsetDateTime) -> Result<(), StoreError> {
-        let row = sqlx::query(
-            "INSERT INTO accounts (id, login, name, password, enabled, created, password_set) VALUES ($1, $2, $3, $4, 1, $5, $6)",
-        );
-        let row = row.bind(account.id.as_str()).bind(account.login.as_str()).bind(account.name.as_str()).bind(password);
-        match self.run(row.bind(now.unix_timestamp()).bind(now.unix_timestamp())).await {
+    pub async fn add_account(&self, account: &Account) -> Result<(), StoreError> {
+        let row = sqlx::query("INSERT INTO accounts (id, login, password, step, document) VALUES ($1, $2, '', 0, $3)");
+        let row = row.bind(account.id.as_str()).bind(account.login.as_str()).bind(text_of(account, "account")?);
+        match self.run(row).await {
             Err(error) if error.is_taken() => Err(StoreError::LoginTaken(account.login.as_str().to_owned())),
             other => other.map(|_| ()),
         }
     }
 
+    pub async fn save_account(&self, account: &Account) -> Result<(), StoreError> {
+        let row = sqlx::query("UPDATE accounts SET document = $1 WHERE id = $2").bind(text_of(account, "account")?);
+        self.run(row.bind(account.id.as_str())).await.map(|_| ())
+    }
+
     /// Replaces a password if it is still the one that was looked at, and keeps so many former ones. False: it is not.
     pub async fn set_password(
-        &mut self,
+        &self,
         account: &AccountId,
         from: &str,
         to: &str,
         now: OffsetDateTime,
         keep: usize,
     ) -> Result<bool, StoreError> {
-        let row = sqlx::query("UPDATE accounts SET password = $1, password_set = $2 WHERE id = $3 AND password = $4");
-        let row = row.bind(to).bind(now.unix_timestamp()).bind(account.as_str()).bind(from);
-        if self.run(row).await? == 0 {
+        let row = sqlx::query("UPDATE accounts SET password = $1 WHERE id = $2 AND password = $3");
+        if self.run(row.bind(to).bind(account.as_str()).bind(from)).await? == 0 {
             return Ok(false);
         }
-        let row = sqlx::query("INSERT INTO former_passwords (account, password, replaced) VALUES ($1, $2, $3)");
-        self.run(row.bind(account.as_str()).bind(from).bind(now.unix_timestamp())).await?;
+        if !from.is_empty() {
+            let row = sqlx::query("INSERT INTO former_passwords (account, password, replaced) VALUES ($1, $2, $3)");
+            self.run(row.bind(account.as_str()).bind(from).bind(now.unix_timestamp())).await?;
+        }
         let old = sqlx::query(
             "DELETE FROM former_passwords WHERE account = $1 AND place NOT IN \
              (SELECT place FROM former_passwords WHERE account = $2 ORDER BY place DESC LIMIT $3)",
@@ -91,9 +100,28 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// False: there is no such account.
-    pub async fn enable_account(&mut self, login: &Login, enabled: bool) -> Result<bool, StoreError> {
-        let row = sqlx::query("UPDATE accounts SET enabled = $1 WHERE login = $2").bind(i64::from(enabled)).bind(login.as_str());
-        Ok(self.run(row).await? == 1)
+    /// A new second factor, with its recovery codes by their hashes; those of before count no more.
+    pub async fn set_factor(&self, account: &AccountId, factor: &[u8], recovery: &[Vec<u8>]) -> Result<(), StoreError> {
+        let row = sqlx::query("UPDATE accounts SET factor = $1, step = 0 WHERE id = $2");
+        self.run(row.bind(factor).bind(account.as_str())).await?;
+        self.run(sqlx::query("DELETE FROM recovery_codes WHERE account = $1").bind(account.as_str())).await?;
+        for hash in recovery {
+            let row = sqlx::query("INSERT INTO recovery_codes (hash, account) VALUES ($1, $2)");
+            self.run(row.bind(hash.as_slice()).bind(account.as_str())).await?;
+        }
+        Ok(())
+    }
+
+    /// Uses up a step of the second factor. False: it, or a later one, was used before.
+    pub async fn use_step(&self, account: &AccountId, step: u64) -> Result<bool, StoreError> {
+        let step = i64::try_from(step).map_err(|_| StoreError::Row("step"))?;
+        let row = sqlx::query("UPDATE accounts SET step = $1 WHERE id = $2 AND step < $3");
+        Ok(self.run(row.bind(step).bind(account.as_str()).bind(step)).await? == 1)
+    }
+
+    /// Uses up a recovery code. False: there is none such.
+    pub async fn use_recovery(&self, account: &AccountId, hash: &[u8]) -> Result<bool, StoreError> {
+        let row = sqlx::query("DELETE FROM recovery_codes WHERE hash = $1 AND account = $2").bind(hash);
+        Ok(self.run(row.bind(account.as_str())).await? == 1)
     }
 }

@@ -4,6 +4,9 @@
 //! the column `place`. Every wait for the database has a deadline.
 
 mod account;
+mod engagement;
+mod entry;
+mod four_eyes;
 mod place;
 mod site;
 mod ticket;
@@ -13,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments, AnyRow};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::query::Query;
 use sqlx::{AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::Mutex;
@@ -20,8 +25,12 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::id::ActId;
 use crate::trace::Event;
-pub use account::AccountRow;
+pub use account::{Accounts, Credentials};
+pub use engagement::Engagements;
+pub use four_eyes::FourEyes;
 pub use place::Place;
+pub use site::{SiteRow, Sites};
+pub use ticket::TicketRow;
 
 /// A database that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -71,11 +80,16 @@ pub struct Store {
 /// A unit of work that takes the write lock at once, so that writers come one after another. Dropped without commit:
 /// undone.
 pub struct Work<'a> {
-    transaction: Transaction<'a, Any>,
+    transaction: Mutex<Transaction<'a, Any>>,
     deadline: Deadline,
 }
 
-type Asked<'q> = Query<'q, Any, AnyArguments>;
+/// What is read in the same way by itself and within a unit of work.
+pub trait Reads: Sync {
+    fn rows(&self, query: Asked<'_>) -> impl Future<Output = Result<Vec<AnyRow>, StoreError>> + Send;
+}
+
+pub type Asked<'q> = Query<'q, Any, AnyArguments>;
 
 /// Bounds each wait for the database, and remembers whether one was in vain.
 #[derive(Debug, Clone)]
@@ -112,7 +126,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Work<'static>, StoreError> {
         let (begin, lock) = self.place.begin();
         let transaction = self.deadline.keep(self.pool.begin_with(begin)).await?;
-        let mut work = Work { transaction, deadline: self.deadline.clone() };
+        let work = Work { transaction: Mutex::new(transaction), deadline: self.deadline.clone() };
         if let Some(lock) = lock {
             work.run(sqlx::query(lock)).await?;
         }
@@ -149,14 +163,6 @@ impl Store {
         self.deadline.troubled.swap(false, Ordering::SeqCst)
     }
 
-    async fn rows(&self, query: Asked<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        self.deadline.keep(query.fetch_all(&self.pool)).await
-    }
-
-    async fn row(&self, query: Asked<'_>) -> Result<Option<AnyRow>, StoreError> {
-        self.deadline.keep(query.fetch_optional(&self.pool)).await
-    }
-
     /// Gives how many rows were changed.
     async fn run(&self, query: Asked<'_>) -> Result<u64, StoreError> {
         Ok(self.deadline.keep(query.execute(&self.pool)).await?.rows_affected())
@@ -174,33 +180,53 @@ impl Store {
     }
 }
 
+impl Reads for Store {
+    async fn rows(&self, query: Asked<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        self.deadline.keep(query.fetch_all(&self.pool)).await
+    }
+}
+
+impl Reads for Work<'_> {
+    async fn rows(&self, query: Asked<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        let mut transaction = self.transaction.lock().await;
+        self.deadline.keep(query.fetch_all(&mut **transaction)).await
+    }
+}
+
+/// What a row's column says in JSON.
+fn document<T: DeserializeOwned>(row: &AnyRow, column: usize, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(row.get(column)).map_err(|_| StoreError::Row(what))
+}
+
+fn text_of(document: &impl Serialize, what: &'static str) -> Result<String, StoreError> {
+    serde_json::to_string(document).map_err(|_| StoreError::Row(what))
+}
+
 impl Work<'_> {
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.deadline.keep(self.transaction.commit()).await
+        self.deadline.keep(self.transaction.into_inner().commit()).await
     }
 
-    async fn rows(&mut self, query: Asked<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        self.deadline.keep(query.fetch_all(&mut *self.transaction)).await
-    }
-
-    async fn row(&mut self, query: Asked<'_>) -> Result<Option<AnyRow>, StoreError> {
-        self.deadline.keep(query.fetch_optional(&mut *self.transaction)).await
+    async fn row(&self, query: Asked<'_>) -> Result<Option<AnyRow>, StoreError> {
+        let mut transaction = self.transaction.lock().await;
+        self.deadline.keep(query.fetch_optional(&mut **transaction)).await
     }
 
     /// Gives how many rows were changed.
-    async fn run(&mut self, query: Asked<'_>) -> Result<u64, StoreError> {
-        Ok(self.deadline.keep(query.execute(&mut *self.transaction)).await?.rows_affected())
+    async fn run(&self, query: Asked<'_>) -> Result<u64, StoreError> {
+        let mut transaction = self.transaction.lock().await;
+        Ok(self.deadline.keep(query.execute(&mut **transaction)).await?.rows_affected())
     }
 
     /// The act's entry, in the same transaction as the act.
-    pub async fn put_act(&mut self, act: &ActId, event: &Event) -> Result<(), StoreError> {
+    pub async fn put_act(&self, act: &ActId, event: &Event) -> Result<(), StoreError> {
         let text = serde_json::to_string(event).map_err(|_| StoreError::Row("trace event"))?;
         let row = sqlx::query("INSERT INTO outbox (act, event) VALUES ($1, $2)").bind(act.as_str()).bind(text);
         self.run(row).await.map(|_| ())
     }
 
     /// Takes back the entry of an act that is undone.
-    pub async fn drop_act(&mut self, act: &ActId) -> Result<(), StoreError> {
+    pub async fn drop_act(&self, act: &ActId) -> Result<(), StoreError> {
         self.run(sqlx::query("DELETE FROM outbox WHERE act = $1").bind(act.as_str())).await.map(|_| ())
     }
 }

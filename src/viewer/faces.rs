@@ -8,9 +8,13 @@ use crate::mark::Notice;
 use crate::screen::{Awaited, Face};
 
 /// The notice that goes with the screen's state, if any.
-pub(super) fn notice(face: Face, clock: &Clock) -> Option<Notice> {
+pub(super) fn notice(face: Face, real_data: bool, clock: &Clock) -> Option<Notice> {
     let lines = |french: &str, english: &str| [french.to_owned(), english.to_owned()];
     match face {
+        // R06: what the site has declared is said on the auditor's side too.
+        Face::Live if real_data => {
+            Some(Notice::strip(&lines("Données réelles à l'écran.", "Real data on the screen.")))
+        }
         Face::Live => None,
         Face::Blank => {
             Some(Notice::card(&lines("Le site n'est pas montré en ce moment.", "The site is not being shown right now.")))

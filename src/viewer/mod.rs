@@ -40,7 +40,8 @@ pub use listener::{Entrance, Listener};
 pub enum Ending {
     /// The site's contact or an operator stopped it.
     Stopped,
-    AccountDisabled,
+    /// A rule no longer holds: the right to look is over.
+    Refused(Refusal),
     /// The trace cannot be written.
     NoTrace,
     /// The store does not answer.
@@ -69,7 +70,7 @@ impl Ending {
     pub fn code(self) -> &'static str {
         match self {
             Self::Stopped => "stopped",
-            Self::AccountDisabled => "account_disabled",
+            Self::Refused(refusal) => refusal.code(),
             Self::NoTrace => "no_trace",
             Self::NoStore => "no_store",
             Self::Shutdown => "shutdown",
@@ -102,6 +103,8 @@ pub struct Seat {
     pub ending: Shutdown<Ending>,
     /// Changes when the screen was cleared by order: what was copied before must soon have left the node.
     pub holds: watch::Receiver<u64>,
+    /// Whether the site says that real data are on its screen.
+    pub real_data: watch::Receiver<bool>,
 }
 
 /// Where a connection came in.

@@ -37,7 +37,7 @@ impl<G: Gate> Listener<G> {
         let Entered { mut stream, buffer, seat } = entered;
         let id = seat.admission.session().clone();
         let identity = Identity { who: seat.admission.name().to_owned(), what: seat.label.clone(), session: id.clone() };
-        let view = View::new(seat.screen.clone(), identity, self.clock.clone());
+        let view = View::new(seat.screen.clone(), identity, seat.real_data.clone(), self.clock.clone());
         let hello = server_init(view.size, &PixelFormat::NATIVE, &seat.label);
         let (mut ending, holds, switch) = (seat.ending.clone(), seat.holds.clone(), seat.switch.clone());
         let (clock, metrics, gauges) = (self.clock.clone(), self.metrics.clone(), Gauges::default());

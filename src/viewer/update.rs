@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use super::demand::Preferences;
 use super::encoder::Encoder;
@@ -37,6 +38,9 @@ pub(super) struct View {
     owed: Region,
     lossy: Lossy,
     face: Face,
+    /// What the site declares of its data, and what was seen of it last.
+    real_data: watch::Receiver<bool>,
+    real: bool,
     notice: Option<Notice>,
     mark: (i64, Mark),
     copy: Picture,
@@ -85,13 +89,15 @@ pub(super) enum Due {
 }
 
 impl View {
-    pub fn new(screen: ScreenReader, identity: Identity, clock: Clock) -> Self {
-        let look = screen.look();
+    pub fn new(screen: ScreenReader, identity: Identity, real_data: watch::Receiver<bool>, clock: Clock) -> Self {
+        let (look, real) = (screen.look(), *real_data.borrow());
         let size = shown_size(&look);
         let (now, now_at) = (clock.wall(), clock.now());
         let mut view = Self {
             mark: (minute(now), Mark::new(&identity, now)),
-            notice: faces::notice(look.face, &clock),
+            notice: faces::notice(look.face, real, &clock),
+            real_data,
+            real,
             screen,
             identity,
             clock,
@@ -110,7 +116,10 @@ impl View {
 
     /// Waits until the screen shows something that was not gathered yet.
     pub async fn changed(&mut self) {
-        self.screen.changed_since(self.seen).await;
+        tokio::select! {
+            () = self.screen.changed_since(self.seen) => {}
+            Ok(()) = self.real_data.changed() => {}
+        }
     }
 
     /// A window of time has passed: what was lossy before it and was not sent again is still.
@@ -158,12 +167,13 @@ impl View {
     }
 
     fn turn_face(&mut self, face: Face) {
-        if face == self.face {
+        let real = *self.real_data.borrow();
+        if (face, real) == (self.face, self.real) {
             return;
         }
-        self.face = face;
+        (self.face, self.real) = (face, real);
         let before = self.notice.take();
-        self.notice = faces::notice(face, &self.clock);
+        self.notice = faces::notice(face, real, &self.clock);
         for notice in [&before, &self.notice].into_iter().flatten() {
             self.owed.add(notice.place(self.size));
         }

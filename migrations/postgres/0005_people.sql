@@ -1,0 +1,101 @@
+-- People with roles, what waits for a second person, logins, engagements. What the rules look at is a document (JSON);
+-- what is searched for is a column beside it.
+
+-- Accounts of before had no roles and no second factor: they are kept as auditors, and take a reset to be used.
+CREATE TABLE people (
+    id        TEXT PRIMARY KEY,
+    login     TEXT NOT NULL UNIQUE,
+    password  TEXT NOT NULL,          -- argon2id, PHC string; empty before enrolment
+    factor    BYTEA,                  -- what the second factor is derived from, with the node's key
+    step      BIGINT NOT NULL,        -- the last step of the second factor that was used
+    document  TEXT NOT NULL
+);
+INSERT INTO people (id, login, password, step, document)
+    SELECT id, login, password, 0, json_build_object(
+        'id', id, 'login', login, 'name', name, 'roles', '{"roles":["auditor"],"site":null}'::json, 'vouched', NULL,
+        'enabled', enabled <> 0, 'enrolled', false, 'ends', NULL,
+        'reviewed', to_char(to_timestamp(created) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'seen', to_char(to_timestamp(created) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'password_set', to_char(to_timestamp(password_set) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'file', '{"job":null,"clause":null,"awareness":null}'::json, 'charter', NULL)::text
+    FROM accounts;
+
+CREATE TABLE passwords_of_people (
+    place    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account  TEXT NOT NULL REFERENCES people (id),
+    password TEXT NOT NULL,           -- argon2id, PHC string
+    replaced BIGINT NOT NULL          -- seconds since 1970, UTC
+);
+INSERT INTO passwords_of_people (account, password, replaced)
+    SELECT account, password, replaced FROM former_passwords ORDER BY place;
+DROP TABLE former_passwords;
+ALTER TABLE passwords_of_people RENAME TO former_passwords;
+CREATE INDEX former_passwords_of ON former_passwords (account, place);
+
+DROP TABLE tickets;
+DROP TABLE accounts;
+ALTER TABLE people RENAME TO accounts;
+
+-- Codes for one use: to enrol, and to do without the second factor.
+CREATE TABLE enrolments (
+    account TEXT PRIMARY KEY,         -- an account's id; a role's name at genesis
+    asker   BYTEA,                    -- SHA-256 of the half that the requester has; none at genesis
+    vouch   BYTEA NOT NULL,           -- SHA-256 of the half that the approver has
+    expires BIGINT NOT NULL
+);
+CREATE TABLE recovery_codes (
+    hash    BYTEA PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES accounts (id)
+);
+
+CREATE TABLE requests (
+    place    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    half     BYTEA,                   -- SHA-256 of the requester's half of an enrolment code
+    settled  BIGINT NOT NULL,
+    document TEXT NOT NULL
+);
+
+CREATE TABLE logins (
+    hash    BYTEA PRIMARY KEY,        -- SHA-256 of the token
+    account TEXT NOT NULL REFERENCES accounts (id),
+    began   BIGINT NOT NULL,
+    used    BIGINT NOT NULL
+);
+CREATE TABLE devices (
+    hash    BYTEA PRIMARY KEY,        -- SHA-256 of what the device was given
+    account TEXT NOT NULL REFERENCES accounts (id),
+    seen    BIGINT NOT NULL
+);
+CREATE TABLE failures (
+    account TEXT NOT NULL REFERENCES accounts (id),
+    device  BYTEA NOT NULL,           -- empty: all that are not known
+    count   BIGINT NOT NULL,
+    last    BIGINT NOT NULL,
+    PRIMARY KEY (account, device)
+);
+
+CREATE TABLE papers (
+    place     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    paperwork TEXT NOT NULL,
+    document  TEXT NOT NULL
+);
+
+CREATE TABLE engagements (
+    place    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    document TEXT NOT NULL
+);
+
+ALTER TABLE sites ADD COLUMN engagement TEXT;
+ALTER TABLE sites ADD COLUMN approved TEXT; -- SHA-256 of the settings that two people approved
+UPDATE sites SET standing = 'stopped';
+
+CREATE TABLE tickets (
+    hash        BYTEA PRIMARY KEY,    -- SHA-256 of the secret
+    certificate BYTEA,                -- SHA-256 of the only workstation's certificate
+    account     TEXT NOT NULL REFERENCES accounts (id),
+    engagement  TEXT NOT NULL REFERENCES engagements (id),
+    expires     BIGINT NOT NULL,
+    used        BIGINT NOT NULL
+);

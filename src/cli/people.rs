@@ -1,0 +1,236 @@
+//! `lucarne account`, `request` and `paper`: people, and what two of them decide.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
+
+use super::session::{Desk, sha256_of};
+use crate::governance::account::{Clause, File, Job};
+use crate::governance::{Paperwork, Role};
+use crate::id::{RequestId, SiteName};
+use crate::node::act::Act;
+
+#[derive(Subcommand)]
+pub(super) enum AccountCommand {
+    /// Ask for an account; a second person approves it
+    Add {
+        login: String,
+        /// The person's name, as the watermark will show it
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        roles: RolesGiven,
+        /// The day on which the account ends by itself, such as 2027-06-30
+        #[arg(long, value_parser = day)]
+        ends: Option<Date>,
+        #[command(flatten)]
+        file: FileGiven,
+    },
+    /// Ask for other roles: the old ones are dropped, and what the account looks at ends
+    Move {
+        login: String,
+        #[command(flatten)]
+        roles: RolesGiven,
+    },
+    /// Ask for a new password and second factor
+    Reset { login: String },
+    /// Ask for a disabled or unused account to be enabled
+    Enable { login: String },
+    /// Ask for a later end, or for none
+    Prolong {
+        login: String,
+        #[arg(long, value_parser = day)]
+        ends: Option<Date>,
+    },
+    /// End an account's logins and sessions, and let it in no more
+    Disable { login: String },
+    /// Let an account end on a day, at midnight UTC
+    End {
+        login: String,
+        #[arg(long, value_parser = day)]
+        on: Date,
+    },
+    /// Let an account that wrong passwords locked try again
+    Unlock { login: String },
+    /// Write down what a person signed and followed
+    File {
+        login: String,
+        #[command(flatten)]
+        file: FileGiven,
+    },
+    /// Say that an account stays, or goes
+    Review {
+        login: String,
+        #[arg(long, conflicts_with = "remove", required_unless_present = "remove")]
+        keep: bool,
+        #[arg(long)]
+        remove: bool,
+    },
+    /// List the accounts, and what needs attention about them
+    List,
+}
+
+#[derive(Args)]
+pub(super) struct RolesGiven {
+    /// auditor, contact, admin, rssi, dpo, crisis, physician or reviewer (may be repeated)
+    #[arg(long = "role", required = true, value_parser = role)]
+    roles: Vec<Role>,
+    /// The site of a contact
+    #[arg(long, value_parser = SiteName::new)]
+    site: Option<SiteName>,
+}
+
+#[derive(Args)]
+pub(super) struct FileGiven {
+    /// Reference of the job description
+    #[arg(long, requires = "job_date")]
+    job: Option<String>,
+    #[arg(long, value_parser = day, requires = "job")]
+    job_date: Option<Date>,
+    /// The signed clause of confidentiality: a file, of which the SHA-256 is kept
+    #[arg(long, requires = "clause_signed")]
+    clause: Option<PathBuf>,
+    #[arg(long, value_parser = day, requires = "clause")]
+    clause_signed: Option<Date>,
+    /// The day of the last session about security
+    #[arg(long, value_parser = day)]
+    awareness: Option<Date>,
+}
+
+impl FileGiven {
+    fn read(self) -> Result<File> {
+        let job = self.job.zip(self.job_date).map(|(reference, date)| Job { reference, date });
+        let clause = match self.clause.zip(self.clause_signed) {
+            Some((file, signed)) => Some(Clause { signed, sha256: sha256_of(&file)? }),
+            None => None,
+        };
+        Ok(File { job, clause, awareness: self.awareness })
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let names = || Role::ALL.map(Role::name).join(", ");
+    Role::ALL.into_iter().find(|role| role.name() == text).ok_or_else(|| format!("use one of {}", names()))
+}
+
+pub(super) fn day(text: &str) -> Result<Date, String> {
+    Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|_| "write a day such as 2027-06-30".to_owned())
+}
+
+fn midnight(day: Date) -> OffsetDateTime {
+    day.midnight().assume_utc()
+}
+
+pub(super) async fn account(desk: &Desk<'_>, command: AccountCommand) -> Result<ExitCode> {
+    let act = match command {
+        AccountCommand::Add { login, name, roles, ends, file } => {
+            let RolesGiven { roles, site } = roles;
+            Act::AskJoin { login, name, roles, site, file: file.read()?, ends: ends.map(midnight) }
+        }
+        AccountCommand::Move { login, roles: RolesGiven { roles, site } } => Act::AskMove { login, roles, site },
+        AccountCommand::Reset { login } => Act::AskReset { login },
+        AccountCommand::Enable { login } => Act::AskEnable { login },
+        AccountCommand::Prolong { login, ends } => Act::AskProlong { login, ends: ends.map(midnight) },
+        AccountCommand::Disable { login } => Act::DisableAccount { login },
+        AccountCommand::End { login, on } => Act::EndAccount { login, ends: midnight(on) },
+        AccountCommand::Unlock { login } => Act::UnlockAccount { login },
+        AccountCommand::File { login, file } => Act::KeepFile { login, file: file.read()? },
+        AccountCommand::Review { login, keep, .. } => Act::Review { login, keep },
+        AccountCommand::List => Act::ListAccounts,
+    };
+    desk.order(act).await
+}
+
+#[derive(Subcommand)]
+pub(super) enum RequestCommand {
+    /// List what waits for a second person
+    List,
+    /// Approve what somebody else asked for
+    Approve { request: String },
+    /// Turn it down, or take back what you asked for
+    Refuse { request: String },
+}
+
+pub(super) async fn request(desk: &Desk<'_>, command: RequestCommand) -> Result<ExitCode> {
+    desk.order(match command {
+        RequestCommand::List => Act::ListRequests,
+        RequestCommand::Approve { request } => Act::Approve { request: RequestId::stored(request) },
+        RequestCommand::Refuse { request } => Act::TurnDown { request: RequestId::stored(request) },
+    })
+    .await
+}
+
+#[derive(Subcommand)]
+pub(super) enum PaperCommand {
+    /// Ask for a version of the charter or of the procedure to come into force
+    Publish {
+        /// charter or procedure
+        #[arg(value_parser = paperwork)]
+        paperwork: Paperwork,
+        file: PathBuf,
+        /// What this version is called
+        #[arg(long = "as")]
+        version: String,
+    },
+}
+
+fn paperwork(text: &str) -> Result<Paperwork, String> {
+    Paperwork::ALL.into_iter().find(|paper| paper.name() == text).ok_or_else(|| "use charter or procedure".to_owned())
+}
+
+pub(super) async fn paper(desk: &Desk<'_>, command: PaperCommand) -> Result<ExitCode> {
+    let PaperCommand::Publish { paperwork, file, version } = command;
+    desk.order(Act::AskPaper { paperwork, version, sha256: sha256_of(&file)? }).await
+}
+
+#[derive(Subcommand)]
+pub(super) enum SiteCommand {
+    /// List the sites: how they stand, the age of their picture, who looks
+    List,
+    /// Ask for a site's settings to be approved as they are
+    Approve {
+        #[arg(value_parser = SiteName::new)]
+        site: SiteName,
+    },
+    /// Ask for a site's masks to be approved for a size of its screen, such as 1280x800
+    Confirm {
+        #[arg(value_parser = SiteName::new)]
+        site: SiteName,
+        size: String,
+    },
+    /// Close the site's source; viewers wait before a blank screen
+    Pause {
+        #[arg(value_parser = SiteName::new)]
+        site: SiteName,
+    },
+    /// Close the site's source and end its sessions
+    Stop {
+        #[arg(value_parser = SiteName::new)]
+        site: SiteName,
+    },
+}
+
+pub(super) async fn site(desk: &Desk<'_>, command: SiteCommand) -> Result<ExitCode> {
+    let act = match command {
+        SiteCommand::List => Act::ListSites,
+        SiteCommand::Approve { site } => Act::AskSite { site },
+        SiteCommand::Pause { site } => Act::Pause { site },
+        SiteCommand::Stop { site } => Act::Stop { site },
+        SiteCommand::Confirm { site, size } => {
+            let sides = size.split_once(['x', '×']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+            let Some((width, height)) = sides else { bail!("{size:?} is no size; write width and height, such as 1280x800") };
+            Act::AskMasks { site, width, height }
+        }
+    };
+    desk.order(act).await
+}
+
+/// What binds a ticket to the workstation of a certificate file.
+pub(super) fn fingerprint_of(file: &std::path::Path) -> Result<[u8; 32]> {
+    let chain = crate::tls::certificates(file)?;
+    chain.first().map(crate::tls::fingerprint).with_context(|| format!("{} holds no certificate", file.display()))
+}

@@ -1,0 +1,144 @@
+//! What people read of a node's answers.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use time::macros::format_description;
+
+use crate::governance::Role;
+use crate::node::act::{Listed, Outcome, Planned, Rule, Site};
+
+/// How answers are printed.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    pub json: bool,
+}
+
+pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
+    let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Refused { .. });
+    if out.json {
+        println!("{}", serde_json::to_string(outcome)?);
+        return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    }
+    match outcome {
+        Outcome::Done { message } => println!("{message}"),
+        Outcome::Failed { message } | Outcome::Refused { message, .. } => bail!("{message}"),
+        Outcome::Enrolled { secret, url, recovery, .. } => enrolled(secret, url, recovery),
+        Outcome::Welcome { name, roles, password_days, owes_charter, .. } => {
+            println!("welcome, {name} ({})", roles.iter().map(Role::name).collect::<Vec<_>>().join(", "));
+            if *owes_charter {
+                println!("note      read the charter in force, then say so: lucarne charter FILE");
+            }
+            password_note(*password_days);
+        }
+        Outcome::Person { account } => println!("{} ({}) {}", account.login.as_str(), roles(account), account.name),
+        Outcome::Asked { request, half } => {
+            println!("asked     {request}; another person approves it: lucarne request approve {request}");
+            if let Some(half) = half {
+                println!("half      {half}      (of the person's one-time code: give it to them yourself)");
+            }
+        }
+        Outcome::Approved { message, half } => {
+            println!("{message}");
+            if let Some(half) = half {
+                println!("half      {half}      (the other half of the one-time code, 24 hours: give it to them yourself)");
+            }
+        }
+        Outcome::Requests { requests } => {
+            for request in requests {
+                println!("{}  {:<8} {}", request.id, request.change.name(), serde_json::to_string(&request.change)?);
+            }
+        }
+        Outcome::Accounts { accounts } => accounts.iter().for_each(account),
+        Outcome::Planned { engagement } => println!("planned   {engagement}"),
+        Outcome::Posted { letter } => println!("recorded; the letter to be posted is in {letter}"),
+        Outcome::Engagements { engagements, .. } => engagements.iter().for_each(engagement),
+        Outcome::Checklist { state, checks } => {
+            println!("{state:?}");
+            checks.iter().for_each(rule);
+        }
+        Outcome::Sites { sites } => sites.iter().for_each(site),
+        Outcome::Ticket { login, secret, short, expires, password_days } => {
+            println!("user      {login}");
+            println!("ticket    {secret}      (until {expires}, once)");
+            if let Some(short) = short {
+                println!("short     {short}");
+            }
+            password_note(*password_days);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn enrolled(secret: &str, url: &str, recovery: &[String]) {
+    println!("Your account is open. Add this to your authenticator now; it is not shown again:\n");
+    println!("secret    {secret}\nurl       {url}\n");
+    println!("If you lose it, each of these lets you in once; keep them on paper:\n");
+    recovery.chunks(4).for_each(|row| println!("          {}", row.join("  ")));
+    println!("\nThen: lucarne login");
+}
+
+fn password_note(days: Option<i64>) {
+    if let Some(days) = days {
+        let when = if days == 0 { "today".to_owned() } else { format!("within {days} days") };
+        println!("note      your password must be changed {when}: lucarne password LOGIN");
+    }
+}
+
+fn roles(account: &crate::governance::Account) -> String {
+    let names = account.roles.iter().map(Role::name).collect::<Vec<_>>().join(", ");
+    account.roles.site().map_or(names.clone(), |site| format!("{names} of {site}"))
+}
+
+fn account(listed: &Listed) {
+    let account = &listed.account;
+    let state = match (account.enabled, account.enrolled) {
+        (false, _) => "disabled",
+        (true, false) => "waiting",
+        (true, true) => "enabled",
+    };
+    println!("{:<24} {state:<9} {:<20} {}", account.login.as_str(), roles(account), account.name);
+    if listed.review_overdue {
+        println!("{:<24} ! its review is overdue: lucarne account review {}", "", account.login.as_str());
+    }
+    for orphan in &listed.orphans {
+        println!("{:<24} ! {orphan} has nobody who answers for it: lucarne engagement owner {orphan} LOGIN", "");
+    }
+}
+
+fn engagement(planned: &Planned) {
+    let (engagement, terms) = (&planned.engagement, &planned.engagement.terms);
+    let minute = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    let window = |at: time::OffsetDateTime| at.format(minute).unwrap_or_default();
+    println!(
+        "{}  {:<9} {:<5} {} on {}  {} to {} UTC  {}",
+        engagement.id,
+        format!("{:?}", planned.state).to_lowercase(),
+        format!("{:?}", terms.operation).to_lowercase(),
+        terms.class.name(),
+        terms.site,
+        window(terms.opens),
+        window(terms.closes),
+        terms.purpose
+    );
+}
+
+fn rule(rule: &Rule) {
+    match &rule.message {
+        None => println!("  ok      {}", rule.rule),
+        Some(message) => println!("  MISSING {:<8} {message}", rule.rule),
+    }
+}
+
+fn site(site: &Site) {
+    let age = site.picture_age_ms.map_or_else(|| "no picture".to_owned(), |ms| format!("{}.{} s old", ms / 1000, ms / 100 % 10));
+    let size = site.size.clone().unwrap_or_else(|| "-".to_owned());
+    let (standing, viewers) = (site.standing.name(), site.viewers);
+    println!("{:<20} {standing:<8} {size:>11} {age:>12} {viewers:>3} looking  {}", site.name, site.label);
+    if !site.watched_by.is_empty() {
+        println!("{:<20} watched by {}", "", site.watched_by.join(", "));
+    }
+    if let Some(trouble) = &site.trouble {
+        println!("{:<20} ! {trouble}", "");
+    }
+}

@@ -1,0 +1,171 @@
+//! Who orders: the login that a file of the user's own keeps, and the orders that go with it to the node.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::print::{Output, print};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::governance::Secret;
+use crate::node::act::{Act, Order, Outcome};
+use crate::node::control;
+
+/// What the file keeps: it is the user's alone.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    login: String,
+    token: Option<Secret>,
+    /// Tells the node that this device was here before.
+    device: Option<Secret>,
+}
+
+/// Where orders go, and by whom.
+pub(super) struct Desk<'a> {
+    pub config: &'a Config,
+    pub clock: &'a Clock,
+    pub out: Output,
+    /// The file of the login.
+    pub session: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub(super) enum EntryCommand {
+    /// Open your account: its one-time code and the password that you choose are read from standard input, a line each
+    Enrol {
+        login: String,
+        /// Your name, if you are one of the first two people
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Log in: password and six digits (or a recovery code) are read from standard input, a line each
+    Login { login: String },
+    /// End your login
+    Logout,
+    /// Who you are here
+    Whoami,
+    /// Change your password: the old one, six digits and the new one are read from standard input, a line each
+    Password { login: String },
+    /// Say that you have read the charter: give the file that you read
+    Charter { file: PathBuf },
+}
+
+/// Where a login is kept unless `LUCARNE_SESSION` says otherwise.
+pub(super) fn default_session() -> PathBuf {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    state.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("lucarne/session")
+}
+
+pub(super) async fn entry(desk: &Desk<'_>, command: EntryCommand) -> Result<ExitCode> {
+    match command {
+        EntryCommand::Enrol { login, name } => {
+            let code = ask("One-time code (both halves, with a hyphen between)")?;
+            let password = ask("The password that you choose, at least 10 characters of 4 kinds")?;
+            desk.order_without_login(Act::Enrol { login, name, code, password }).await
+        }
+        EntryCommand::Login { login } => desk.log_in(login).await,
+        EntryCommand::Logout => {
+            let code = desk.order(Act::Logout).await?;
+            let kept = Kept { token: None, ..desk.kept() };
+            desk.keep(&kept)?;
+            Ok(code)
+        }
+        EntryCommand::Whoami => desk.order(Act::WhoAmI).await,
+        EntryCommand::Password { login } => {
+            let old = ask("Old password")?;
+            let code = optional(ask("Six digits, or a recovery code")?);
+            let new = ask("New password, at least 10 characters of 4 kinds, none of your last 12")?;
+            let device = desk.kept().device;
+            desk.order_without_login(Act::ChangePassword { login, old, code, device, new }).await
+        }
+        EntryCommand::Charter { file } => {
+            let sha256 = sha256_of(&file)?;
+            desk.order(Act::Acknowledge { sha256 }).await
+        }
+    }
+}
+
+pub(super) fn sha256_of(file: &std::path::Path) -> Result<String> {
+    use sha2::Digest;
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(crate::id::hex(&sha2::Sha256::digest(bytes)))
+}
+
+/// A secret from standard input: one line. At a terminal it is asked for.
+pub(super) fn ask(what: &str) -> Result<Secret> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        eprint!("{what} (it shows as you type): ");
+        std::io::stderr().flush()?;
+    }
+    let mut line = Zeroizing::new(String::new());
+    stdin.lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).into())
+}
+
+/// An empty line is none.
+pub(super) fn optional(secret: Secret) -> Option<Secret> {
+    (!secret.as_str().trim().is_empty()).then_some(secret)
+}
+
+impl Desk<'_> {
+    fn kept(&self) -> Kept {
+        let text = std::fs::read_to_string(&self.session).map(Zeroizing::new);
+        text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    fn keep(&self, kept: &Kept) -> Result<()> {
+        let cannot = || format!("{} cannot be written; name another file by LUCARNE_SESSION", self.session.display());
+        if let Some(folder) = self.session.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(cannot)?;
+        }
+        let text = Zeroizing::new(serde_json::to_string(kept)?);
+        let new = self.session.with_extension("new");
+        let _ = std::fs::remove_file(&new);
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).with_context(cannot)?;
+        file.write_all(text.as_bytes()).with_context(cannot)?;
+        std::fs::rename(&new, &self.session).with_context(cannot)
+    }
+
+    async fn log_in(&self, login: String) -> Result<ExitCode> {
+        let kept = self.kept();
+        let device = kept.device.filter(|_| kept.login == login);
+        let (password, code) = (ask("Password")?, optional(ask("Six digits, or a recovery code")?));
+        let act = Act::Login { login: login.clone(), password, code, device };
+        let outcome = self.ask_node(&Order { token: None, act }).await?;
+        if let Outcome::Welcome { token, device, .. } = &outcome {
+            self.keep(&Kept { login, token: Some(token.clone()), device: Some(device.clone()) })?;
+        }
+        print(&outcome, self.out)
+    }
+
+    /// Orders something as whoever logged in last.
+    pub async fn order(&self, act: Act) -> Result<ExitCode> {
+        let outcome = self.ask(act).await?;
+        print(&outcome, self.out)
+    }
+
+    /// The same, for who has to look at the answer.
+    pub async fn ask(&self, act: Act) -> Result<Outcome> {
+        self.ask_node(&Order { token: self.kept().token, act }).await
+    }
+
+    async fn order_without_login(&self, act: Act) -> Result<ExitCode> {
+        let outcome = self.ask_node(&Order { token: None, act }).await?;
+        print(&outcome, self.out)
+    }
+
+    async fn ask_node(&self, order: &Order) -> Result<Outcome> {
+        match control::order(&self.config.data, order, self.clock).await? {
+            Some(outcome) => Ok(outcome),
+            None => bail!("no node runs on {}; start it with `lucarne serve`, then try again", self.config.data.display()),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Four eyes: what one person asks for counts once another has approved it (R29, R37).
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::account::{Account, File};
+use super::policy::{Paper, Paperwork, Policy};
+use super::role::{Role, Roles};
+use super::{Login, Refusal};
+use crate::id::{AccountId, RequestId, SiteName};
+
+/// What needs a second person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    Join {
+        login: Login,
+        name: String,
+        roles: Roles,
+        file: File,
+        #[serde(with = "time::serde::rfc3339::option")]
+        ends: Option<OffsetDateTime>,
+    },
+    /// Other roles: the old ones are dropped at once.
+    Move { account: AccountId, roles: Roles },
+    /// A new password and a new second factor.
+    Reset { account: AccountId },
+    Enable { account: AccountId },
+    /// A later end, or none.
+    Prolong {
+        account: AccountId,
+        #[serde(with = "time::serde::rfc3339::option")]
+        ends: Option<OffsetDateTime>,
+    },
+    Publish { paperwork: Paperwork, paper: Paper },
+    /// A site's settings as they are now, by their SHA-256.
+    Site { site: SiteName, settings: String },
+    /// A site's masks are right for this size of its screen.
+    Masks { site: SiteName, width: u16, height: u16 },
+}
+
+impl Change {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Join { .. } => "join",
+            Self::Move { .. } => "move",
+            Self::Reset { .. } => "reset",
+            Self::Enable { .. } => "enable",
+            Self::Prolong { .. } => "prolong",
+            Self::Publish { .. } => "publish",
+            Self::Site { .. } => "site",
+            Self::Masks { .. } => "masks",
+        }
+    }
+
+    /// The account that it is about, if there is one already.
+    pub fn subject(&self) -> Option<&AccountId> {
+        match self {
+            Self::Move { account, .. } | Self::Reset { account } | Self::Enable { account } | Self::Prolong { account, .. } => {
+                Some(account)
+            }
+            Self::Join { .. } | Self::Publish { .. } | Self::Site { .. } | Self::Masks { .. } => None,
+        }
+    }
+
+    /// The roles that somebody gets by it.
+    fn granted(&self) -> Option<&Roles> {
+        match self {
+            Self::Join { roles, .. } | Self::Move { roles, .. } => Some(roles),
+            _ => None,
+        }
+    }
+}
+
+/// What was asked for and waits for a second person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub id: RequestId,
+    pub change: Change,
+    pub by: AccountId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+impl Request {
+    /// Whether this person may approve it. `subject` is the account that it is about.
+    pub fn may_be_approved(&self, by: &Account, subject: Option<&Account>, now: OffsetDateTime) -> Result<(), Refusal> {
+        if now - self.at > Policy::REQUEST {
+            return Err(Refusal::RequestUnknown);
+        }
+        if by.id == self.by {
+            return Err(Refusal::OwnRequest);
+        }
+        if self.change.subject() == Some(&by.id) {
+            return Err(Refusal::OwnAccount);
+        }
+        let privileged = self.change.granted().is_some_and(Roles::is_privileged)
+            || subject.is_some_and(|account| account.roles.is_privileged());
+        if privileged && !by.roles.has(Role::Rssi) {
+            return Err(Refusal::NeedsRssi);
+        }
+        Ok(())
+    }
+}

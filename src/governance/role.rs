@@ -1,0 +1,163 @@
+//! Roles, and which acts each may do. Being allowed an act is never enough: the act's own rules come after.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Refusal;
+use crate::id::SiteName;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Auditor,
+    /// The person at one site: accepts, shows, pauses, stops.
+    Contact,
+    Admin,
+    /// Approves and reviews those who administer.
+    Rssi,
+    Dpo,
+    Crisis,
+    Physician,
+    /// Reads everything, changes nothing.
+    Reviewer,
+}
+
+impl Role {
+    pub const ALL: [Self; 8] =
+        [Self::Auditor, Self::Contact, Self::Admin, Self::Rssi, Self::Dpo, Self::Crisis, Self::Physician, Self::Reviewer];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auditor => "auditor",
+            Self::Contact => "contact",
+            Self::Admin => "admin",
+            Self::Rssi => "rssi",
+            Self::Dpo => "dpo",
+            Self::Crisis => "crisis",
+            Self::Physician => "physician",
+            Self::Reviewer => "reviewer",
+        }
+    }
+
+    /// Whether it can weaken protection: granted by an rssi alone, reviewed every 90 days.
+    pub fn is_privileged(self) -> bool {
+        matches!(self, Self::Admin | Self::Rssi | Self::Dpo | Self::Crisis)
+    }
+}
+
+/// The roles of one person: a contact is that of one site and nothing else, a reviewer nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roles {
+    roles: BTreeSet<Role>,
+    site: Option<SiteName>,
+}
+
+impl Roles {
+    pub fn new(roles: impl IntoIterator<Item = Role>, site: Option<SiteName>) -> Result<Self, Refusal> {
+        let roles: BTreeSet<Role> = roles.into_iter().collect();
+        let alone = |role| !roles.contains(&role) || roles.len() == 1;
+        if roles.is_empty() || !alone(Role::Contact) || !alone(Role::Reviewer) || roles.contains(&Role::Contact) != site.is_some() {
+            return Err(Refusal::RolesImpossible);
+        }
+        Ok(Self { roles, site })
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Role> {
+        self.roles.iter().copied()
+    }
+
+    pub fn is_privileged(&self) -> bool {
+        self.iter().any(Role::is_privileged)
+    }
+
+    /// The site of a contact.
+    pub fn site(&self) -> Option<&SiteName> {
+        self.site.as_ref()
+    }
+
+    pub fn is_contact_of(&self, site: &SiteName) -> bool {
+        self.has(Role::Contact) && self.site.as_ref() == Some(site)
+    }
+
+    /// Whether one of the roles allows this; what concerns a site, a contact may do on its own alone.
+    pub fn may(&self, right: Right, site: Option<&SiteName>) -> bool {
+        self.iter().any(|role| {
+            let own = role != Role::Contact || site.is_none() || site == self.site.as_ref();
+            own && right.roles().contains(&role)
+        })
+    }
+}
+
+/// What an act needs. Each act of the node names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Right {
+    /// Everybody: about oneself.
+    Oneself,
+    /// Ask for a change that a second person approves.
+    Ask,
+    /// Approve or refuse what another asked for.
+    Approve,
+    /// Take an account's rights away, at once.
+    Disable,
+    /// Let an account that was locked by wrong passwords try again.
+    Unlock,
+    /// Write down what a person signed and followed.
+    KeepFiles,
+    /// Say of each account that it stays or goes.
+    Review,
+    SeeAccounts,
+    Plan,
+    /// Accept, declare, revoke: for the audited side, by the audited side.
+    Consent,
+    Show,
+    /// Pause and Stop: taking away needs less than giving.
+    TakeAway,
+    SeeEngagements,
+    SeeSites,
+    /// Look at the picture.
+    Look,
+    /// The node's own upkeep.
+    Operate,
+}
+
+impl Right {
+    pub const ALL: [Self; 16] = [
+        Self::Oneself,
+        Self::Ask,
+        Self::Approve,
+        Self::Disable,
+        Self::Unlock,
+        Self::KeepFiles,
+        Self::Review,
+        Self::SeeAccounts,
+        Self::Plan,
+        Self::Consent,
+        Self::Show,
+        Self::TakeAway,
+        Self::SeeEngagements,
+        Self::SeeSites,
+        Self::Look,
+        Self::Operate,
+    ];
+
+    pub fn roles(self) -> &'static [Role] {
+        use Role::{Admin, Auditor, Contact, Crisis, Dpo, Reviewer, Rssi};
+        match self {
+            Self::Oneself => &Role::ALL,
+            Self::Ask | Self::Approve | Self::Unlock => &[Admin, Rssi],
+            Self::Disable => &[Admin, Rssi, Crisis],
+            Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
+            Self::Review => &[Rssi],
+            Self::SeeAccounts => &[Admin, Rssi, Dpo, Crisis, Reviewer],
+            Self::Consent | Self::Show => &[Contact],
+            Self::TakeAway => &[Contact, Admin, Rssi, Crisis],
+            Self::SeeEngagements | Self::SeeSites => &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Reviewer],
+            Self::Look => &[Auditor],
+        }
+    }
+}

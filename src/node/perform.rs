@@ -1,0 +1,361 @@
+//! How orders are carried out: who orders, whether the role allows it, then the act. What takes rights away acts before
+//! it is recorded, what gives them after.
+
+use time::format_description::well_known::Rfc3339;
+
+use super::Shared;
+use super::act::{Act, Listed, Order, Outcome, Planned, Rule, Site};
+use crate::desk::{Actor, Consent, DeskError, Knock, Settled};
+use crate::governance::request::Change;
+use crate::governance::{Account, Paperwork, Refusal, Role, Roles, Secret, Standing, State};
+use crate::id::{EngagementId, SiteName};
+use crate::store::{Engagements, FourEyes};
+use crate::viewer::Ending;
+
+pub(super) fn done(message: impl Into<String>) -> Outcome {
+    Outcome::Done { message: message.into() }
+}
+
+fn shown(secret: Option<&Secret>) -> Option<&str> {
+    secret.map(Secret::as_str)
+}
+
+impl Shared {
+    /// Does what was ordered. Every verdict against it is traced.
+    pub async fn perform(&self, order: Order) -> Outcome {
+        let (name, way_in) = (order.act.name(), order.act.right().is_none());
+        let (actor, outcome) = match self.actor(&order).await {
+            Ok(actor) => {
+                let outcome = self.carry_out(actor.as_ref(), order.act).await;
+                (actor, outcome)
+            }
+            Err((actor, error)) => (actor, Err(error)),
+        };
+        self.changed.notify_one();
+        match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => match error.downcast_ref::<DeskError>() {
+                Some(DeskError::Refused(refusal)) => {
+                    // Ways in write down their own refusals.
+                    if !way_in {
+                        self.desk.note_refusal(actor.as_ref(), name, *refusal).await;
+                    }
+                    (*refusal).into()
+                }
+                _ => Outcome::Failed { message: format!("{error:#}") },
+            },
+        }
+    }
+
+    /// Who orders, if the act is not a way in; and whether that person's role allows it, at the site that it is about.
+    async fn actor(&self, order: &Order) -> Result<Option<Actor>, (Option<Actor>, anyhow::Error)> {
+        let Some(right) = order.act.right() else { return Ok(None) };
+        let token = order.token.as_ref().ok_or_else(|| (None, DeskError::Refused(Refusal::SessionOver).into()))?;
+        let actor = self.desk.actor(token.as_str()).await.map_err(|error| (None, error.into()))?;
+        let site = match (&order.act, order.act.engagement()) {
+            (Act::Pause { site } | Act::Stop { site }, _) => Some(site.clone()),
+            (_, Some(engagement)) => match self.desk.site_of(engagement).await {
+                Ok(site) => Some(site),
+                Err(error) => return Err((Some(actor), error.into())),
+            },
+            _ => None,
+        };
+        match actor.may(right, site.as_ref()) {
+            Ok(()) => Ok(Some(actor)),
+            Err(refusal) => Err((Some(actor), DeskError::Refused(refusal).into())),
+        }
+    }
+
+    async fn carry_out(&self, actor: Option<&Actor>, act: Act) -> anyhow::Result<Outcome> {
+        match actor {
+            None => self.enter(act).await,
+            Some(actor) => match act {
+                Act::Logout | Act::WhoAmI | Act::Acknowledge { .. } => self.of_oneself(actor, act).await,
+                Act::Approve { .. } | Act::TurnDown { .. } | Act::ListRequests => self.settle(actor, act).await,
+                Act::DisableAccount { .. }
+                | Act::EndAccount { .. }
+                | Act::UnlockAccount { .. }
+                | Act::KeepFile { .. }
+                | Act::Review { .. }
+                | Act::ListAccounts => self.about_people(actor, act).await,
+                Act::Plan { .. }
+                | Act::PlanAgain { .. }
+                | Act::Assign { .. }
+                | Act::GiveTo { .. }
+                | Act::Notice { .. }
+                | Act::Close { .. }
+                | Act::Cancel { .. }
+                | Act::ListEngagements
+                | Act::Checklist { .. } => self.about_engagements(actor, act).await,
+                Act::Accept { .. } | Act::Revoke { .. } | Act::DeclareOperator { .. } | Act::RealData { .. } => {
+                    self.consent(actor, act).await
+                }
+                Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {
+                    self.about_sites(actor, act).await
+                }
+                Act::IssueTicket { engagement, acknowledged, short, certificate } => {
+                    let ticket = self.desk.issue_ticket(actor, &engagement, acknowledged, short, certificate).await?;
+                    Ok(Outcome::Ticket {
+                        login: actor.account().login.as_str().to_owned(),
+                        secret: ticket.secret.to_string(),
+                        short: ticket.short.as_ref().map(|short| short.to_string()),
+                        expires: ticket.expires.format(&Rfc3339)?,
+                        password_days: ticket.password_days,
+                    })
+                }
+                act => self.ask(actor, act).await,
+            },
+        }
+    }
+
+    /// The ways in.
+    async fn enter(&self, act: Act) -> anyhow::Result<Outcome> {
+        match act {
+            Act::Enrol { login, name, code, password } => {
+                let enrolled = self.desk.enrol(&login, name.as_deref(), code.as_str(), password.as_str()).await?;
+                let (login, secret) = (enrolled.account.login.as_str().to_owned(), enrolled.secret.to_string());
+                let url = format!("otpauth://totp/Lucarne:{login}?secret={secret}&issuer=Lucarne");
+                let recovery = enrolled.recovery.iter().map(|code| code.to_string()).collect();
+                Ok(Outcome::Enrolled { login, secret, url, recovery })
+            }
+            Act::Login { login, password, code, device } => {
+                let (code, device) = (shown(code.as_ref()), shown(device.as_ref()));
+                let knock = Knock { login: &login, password: password.as_str(), code, device };
+                let welcome = self.desk.login(&knock).await?;
+                Ok(Outcome::Welcome {
+                    token: welcome.token.as_str().into(),
+                    device: welcome.device.as_str().into(),
+                    name: welcome.account.name,
+                    roles: welcome.account.roles,
+                    password_days: welcome.password_days,
+                    owes_charter: welcome.owes_charter,
+                })
+            }
+            Act::ChangePassword { login, old, code, device, new } => {
+                let (code, device) = (shown(code.as_ref()), shown(device.as_ref()));
+                let knock = Knock { login: &login, password: old.as_str(), code, device };
+                let account = self.desk.change_password(&knock, new.as_str()).await?;
+                self.end_sessions(Ending::Refused(Refusal::SessionOver), |running| running.account == account.id);
+                Ok(done(format!("the password of {login} was changed; log in again")))
+            }
+            _ => Err(DeskError::from(Refusal::SessionOver).into()),
+        }
+    }
+
+    async fn of_oneself(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        Ok(match act {
+            Act::Logout => self.desk.logout(actor).await.map(|()| done("logged out"))?,
+            Act::Acknowledge { sha256 } => {
+                let paper = self.desk.acknowledge(actor, &sha256).await?;
+                done(format!("the charter {} is acknowledged", paper.version))
+            }
+            _ => Outcome::Person { account: Box::new(actor.account().clone()) },
+        })
+    }
+
+    /// What a second person must approve.
+    async fn ask(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        let change = match act {
+            Act::AskJoin { login, name, roles, site, file, ends } => {
+                let login = login.try_into().map_err(DeskError::Invalid)?;
+                Change::Join { login, name, roles: Roles::new(roles, site).map_err(DeskError::from)?, file, ends }
+            }
+            Act::AskMove { login, roles, site } => {
+                let account = self.desk.account_named(&login).await?;
+                Change::Move { account, roles: Roles::new(roles, site).map_err(DeskError::from)? }
+            }
+            Act::AskReset { login } => Change::Reset { account: self.desk.account_named(&login).await? },
+            Act::AskEnable { login } => Change::Enable { account: self.desk.account_named(&login).await? },
+            Act::AskProlong { login, ends } => Change::Prolong { account: self.desk.account_named(&login).await?, ends },
+            Act::AskPaper { paperwork, version, sha256 } => {
+                let paper = crate::governance::Paper::new(&version, &sha256).map_err(DeskError::from)?;
+                Change::Publish { paperwork, paper }
+            }
+            Act::AskSite { site } => {
+                let settings = self.desk.settings_of(&site)?.to_owned();
+                Change::Site { site, settings }
+            }
+            Act::AskMasks { site, width, height } => Change::Masks { site, width, height },
+            _ => return Err(DeskError::from(Refusal::NotYourRole).into()),
+        };
+        let asked = self.desk.ask(actor, change).await?;
+        Ok(Outcome::Asked { request: asked.request, half: asked.half.map(|half| half.to_string()) })
+    }
+
+    async fn settle(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        match act {
+            Act::Approve { request } => {
+                let Settled { change, account, half } = self.desk.approve(actor, &request).await?;
+                if let Some(Account { id, .. }) = &account {
+                    self.end_sessions(Ending::Refused(Refusal::SessionOver), |running| running.account == *id);
+                }
+                if let Change::Masks { site, .. } = &change {
+                    let sizes = self.desk.store().confirmed_sizes(site).await?;
+                    self.site(site)?.confirm(sizes).await;
+                }
+                Ok(Outcome::Approved { message: format!("approved: {}", change.name()), half: half.map(|half| half.to_string()) })
+            }
+            Act::TurnDown { request } => {
+                let change = self.desk.turn_down(actor, &request).await?;
+                Ok(done(format!("turned down: {}", change.name())))
+            }
+            _ => Ok(Outcome::Requests { requests: self.desk.store().requests().await? }),
+        }
+    }
+
+    async fn about_people(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        match act {
+            Act::DisableAccount { login } => {
+                let id = self.desk.account_named(&login).await?;
+                let end = || self.end_sessions(Ending::Refused(Refusal::AccountDisabled), |running| running.account == id);
+                end();
+                self.desk.disable_account(actor, &login).await?;
+                // Whoever was being seated meanwhile is asked for again after being registered (`gate`).
+                end();
+                self.stop_what_no_longer_stands().await;
+                Ok(done(format!("account {login} is disabled")))
+            }
+            Act::EndAccount { login, ends } => {
+                self.desk.end_account(actor, &login, ends).await?;
+                Ok(done(format!("account {login} ends on {}", ends.format(&Rfc3339)?)))
+            }
+            Act::UnlockAccount { login } => {
+                self.desk.unlock_account(actor, &login).await?;
+                Ok(done(format!("account {login} is unlocked")))
+            }
+            Act::KeepFile { login, file } => {
+                self.desk.keep_file(actor, &login, file).await?;
+                Ok(done(format!("the file of {login} is kept")))
+            }
+            Act::Review { login, keep } => {
+                let account = self.desk.review(actor, &login, keep).await?;
+                if !keep {
+                    self.end_sessions(Ending::Refused(Refusal::AccountDisabled), |running| running.account == account.id);
+                }
+                Ok(done(format!("account {login} {}", if keep { "stays" } else { "is disabled" })))
+            }
+            _ => self.list_accounts().await,
+        }
+    }
+
+    async fn list_accounts(&self) -> anyhow::Result<Outcome> {
+        use crate::store::Accounts;
+        let now = self.clock.wall();
+        let engagements = self.desk.store().engagements().await?;
+        let listed = |account: Account| {
+            let left = !account.enabled || account.ends.is_some_and(|ends| ends <= now);
+            let own = engagements.iter().filter(|e| left && e.ended.is_none() && e.owner == account.id);
+            let orphans = own.map(|e| e.id.clone()).collect();
+            Listed { review_overdue: account.enabled && account.review_overdue(now), orphans, account }
+        };
+        Ok(Outcome::Accounts { accounts: self.desk.store().accounts().await?.into_iter().map(listed).collect() })
+    }
+
+    async fn about_engagements(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        match act {
+            Act::Plan { terms } => Ok(Outcome::Planned { engagement: self.desk.plan(actor, terms).await? }),
+            Act::PlanAgain { engagement, terms } => {
+                self.desk.plan_again(actor, &engagement, terms).await?;
+                self.stop_what_no_longer_stands().await;
+                Ok(done("planned anew: an audit needs a new letter and acceptance, a visit a new declaration"))
+            }
+            Act::Assign { engagement, login, assigned } => {
+                self.desk.assign(actor, &engagement, &login, assigned).await?;
+                Ok(done(format!("{login} is {} {engagement}", if assigned { "assigned to" } else { "no longer on" })))
+            }
+            Act::GiveTo { engagement, login } => {
+                self.desk.give_to(actor, &engagement, &login).await?;
+                Ok(done(format!("{login} answers for {engagement}")))
+            }
+            Act::Notice { engagement, reference } => {
+                let letter = self.desk.notice(actor, &engagement, &reference).await?;
+                self.stop_what_no_longer_stands().await;
+                Ok(Outcome::Posted { letter: self.post.write(&engagement, &letter, self.clock.wall())?.display().to_string() })
+            }
+            Act::Close { engagement } => self.end_engagement(actor, &engagement, State::Closed).await,
+            Act::Cancel { engagement } => self.end_engagement(actor, &engagement, State::Cancelled).await,
+            Act::Checklist { engagement, login } => {
+                let account = match login {
+                    Some(login) if actor.account().roles.iter().any(|role| !matches!(role, Role::Auditor | Role::Contact)) => {
+                        self.desk.account_named(&login).await?
+                    }
+                    _ => actor.account().id.clone(),
+                };
+                let (state, checks) = self.desk.checklist(&account, &engagement).await?;
+                let rule = |check: crate::governance::Check| Rule {
+                    rule: check.rule.to_owned(),
+                    code: check.refusal.map(|refusal| refusal.code().to_owned()),
+                    message: check.refusal.map(|refusal| refusal.words().to_owned()),
+                };
+                Ok(Outcome::Checklist { state, checks: checks.into_iter().map(rule).collect() })
+            }
+            _ => {
+                let found = self.desk.engagements(actor).await?;
+                let engagements = found.into_iter().map(|(engagement, state)| Planned { engagement, state }).collect();
+                Ok(Outcome::Engagements { engagements, procedure: self.desk.store().paper(Paperwork::Procedure).await? })
+            }
+        }
+    }
+
+    /// The picture ends first.
+    async fn end_engagement(&self, actor: &Actor, id: &EngagementId, how: State) -> anyhow::Result<Outcome> {
+        self.stop_engagement(Some(actor), id, "engagement_over").await?;
+        self.desk.end_engagement(actor, id, how).await?;
+        Ok(done(format!("{id} is {}", if how == State::Closed { "closed" } else { "cancelled" })))
+    }
+
+    async fn consent(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        match act {
+            Act::Accept { engagement, letter, declares, code } => {
+                let consent = Consent { letter: shown(letter.as_ref()), declares, code: code.as_str() };
+                self.desk.accept(actor, &engagement, consent).await?;
+                Ok(done(format!("{engagement} is accepted; you may revoke it at any time")))
+            }
+            Act::Revoke { engagement } => {
+                self.stop_engagement(Some(actor), &engagement, "acceptance_revoked").await?;
+                self.desk.revoke(actor, &engagement).await?;
+                Ok(done(format!("{engagement} is no longer accepted")))
+            }
+            Act::DeclareOperator { engagement, name } => {
+                self.desk.declare_operator(actor, &engagement, &name).await?;
+                Ok(done(format!("{name} is at the keyboard; you answer for what is done there")))
+            }
+            Act::RealData { engagement, reason } => {
+                self.real_data(actor, &engagement, reason.as_deref()).await
+            }
+            _ => Err(DeskError::from(Refusal::NotYourRole).into()),
+        }
+    }
+
+    pub(super) fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {
+        self.sites.get(name).ok_or_else(|| DeskError::from(Refusal::SiteUnknown).into())
+    }
+
+    pub(super) fn list_sites(&self, actor: &Actor) -> Outcome {
+        let now = self.clock.now();
+        let own = |name: &&SiteName| actor.account().roles.site().is_none_or(|site| site == *name);
+        let mut sites: Vec<Site> = self
+            .sites
+            .iter()
+            .filter(|(name, _)| own(name))
+            .map(|(name, handle)| {
+                let (look, state) = (handle.reader.look(), handle.state.borrow().clone());
+                let sessions = self.sessions();
+                let watched = sessions.values().filter(|running| running.site == *name);
+                let watched_by: Vec<String> = watched.map(|running| running.name.clone()).collect();
+                Site {
+                    name: name.to_string(),
+                    label: handle.label.clone(),
+                    standing: state.standing,
+                    size: look.size.is_showable().then(|| look.size.to_string()),
+                    picture_age_ms: look.proved.map(|at| now.saturating_duration_since(at).as_millis() as u64),
+                    viewers: watched_by.len(),
+                    watched_by: if state.standing == Standing::Stopped { Vec::new() } else { watched_by },
+                    trouble: state.trouble,
+                }
+            })
+            .collect();
+        sites.sort_by(|a, b| a.name.cmp(&b.name));
+        Outcome::Sites { sites }
+    }
+}

@@ -1,0 +1,205 @@
+//! Show, Pause, Stop: what opens a site's source and what closes it, by people or because a right is over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::act::{Act, Outcome};
+use super::perform::done;
+use super::{SiteHandle, Shared};
+use crate::desk::{Actor, DeskError};
+use crate::governance::{Looking, Refusal, Standing, first_refusal};
+use crate::id::{AccountId, EngagementId, SiteName, hex};
+use crate::trace::Event;
+use crate::viewer::Ending;
+
+/// How often the rules are asked again about what runs, with what is known;
+const TICK: Duration = Duration::from_millis(500);
+/// and with what the store says, which another node may have changed. An act asks at once.
+const TICKS: u32 = 8;
+
+impl Shared {
+    pub(super) async fn about_sites(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
+        match act {
+            Act::Show { engagement } => self.show(actor, &engagement).await,
+            Act::Pause { site } => {
+                self.take_away(Some(actor), &site, Standing::Paused, "ordered").await?;
+                Ok(done(format!("{site} is paused: viewers wait before a blank screen")))
+            }
+            Act::Stop { site } => {
+                self.take_away(Some(actor), &site, Standing::Stopped, "ordered").await?;
+                Ok(done(format!("{site} is stopped")))
+            }
+            Act::Reload => self.reload().await,
+            _ => Ok(self.list_sites(actor)),
+        }
+    }
+
+    /// Records first, then opens: what gives rights counts once its entry is durable.
+    async fn show(&self, actor: &Actor, engagement: &EngagementId) -> anyhow::Result<Outcome> {
+        let site = self.desk.site_of(engagement).await?;
+        let handle = self.site(&site)?;
+        let answered = {
+            let _one_at_a_time = handle.acts.lock().await;
+            let standing = self.desk.show(actor, engagement).await?;
+            handle.show_for(engagement);
+            // Whoever still looks does so in another engagement.
+            let others = |running: &super::Running| running.site == site && running.engagement != *engagement;
+            self.end_sessions(Ending::Stopped, others);
+            if standing == Standing::Paused {
+                handle.stand(standing);
+                return Ok(done(format!("{site} waits for an interval of real data to be declared")));
+            }
+            handle.open().await
+        };
+        Ok(match answered.await? {
+            None => done(format!("{site} is shown")),
+            Some(trouble) => Outcome::Failed {
+                message: format!(
+                    "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
+                ),
+            },
+        })
+    }
+
+    /// Real data come or go; with a blackout the picture comes and goes with them.
+    pub(super) async fn real_data(&self, actor: &Actor, id: &EngagementId, reason: Option<&str>) -> anyhow::Result<Outcome> {
+        let site = self.desk.site_of(id).await?;
+        let blackout = self.desk.has_blackout(id).await?;
+        let is_shown = self.site(&site)?.engagement().as_ref() == Some(id);
+        let stands = self.site(&site)?.state.borrow().standing != Standing::Stopped;
+        if blackout && is_shown && stands && reason.is_none() {
+            self.take_away(Some(actor), &site, Standing::Paused, "interval_ended").await?;
+        }
+        self.desk.mark_real_data(actor, id, reason).await?;
+        self.site(&site)?.real_data.send_replace(is_shown && reason.is_some());
+        if blackout && is_shown && stands && reason.is_some() {
+            return self.show(actor, id).await;
+        }
+        Ok(done(if reason.is_some() { "real data are declared on the screen" } else { "no real data on the screen" }))
+    }
+
+    /// Acts at once, whatever else is going on with the site; then once more in its turn, and records.
+    pub(super) async fn take_away(
+        &self,
+        actor: Option<&Actor>,
+        site: &SiteName,
+        standing: Standing,
+        cause: &str,
+    ) -> anyhow::Result<()> {
+        let handle = self.site(site)?;
+        let act = async || {
+            handle.stand(standing);
+            if standing == Standing::Stopped {
+                self.end_sessions(Ending::Stopped, |running| running.site == *site);
+            }
+            // Viewers are held as soon as the screen is blank, however long what follows takes to be traced.
+            handle.go_blank(&self.clock).await;
+            self.hold_sessions(site);
+            handle.halt().await;
+            // An opening that was ordered before is over by now.
+            handle.stand(standing);
+            self.hold_sessions(site);
+        };
+        act().await;
+        let _one_at_a_time = handle.acts.lock().await;
+        act().await;
+        self.desk.stand(actor, site, standing, cause).await?;
+        Ok(())
+    }
+
+    /// Stops the site that is shown for an engagement, if one is.
+    pub(super) async fn stop_engagement(&self, actor: Option<&Actor>, id: &EngagementId, cause: &str) -> anyhow::Result<()> {
+        let shown = |handle: &SiteHandle| {
+            handle.engagement().as_ref() == Some(id) && handle.state.borrow().standing != Standing::Stopped
+        };
+        for (name, handle) in &self.sites {
+            if shown(handle) {
+                self.take_away(actor, name, Standing::Stopped, cause).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the rules again about every site that is shown, and closes what may not be shown on.
+    pub(super) async fn stop_what_no_longer_stands(&self) {
+        for (name, handle) in &self.sites {
+            let (Some(engagement), standing) = (handle.engagement(), handle.state.borrow().standing) else { continue };
+            if standing == Standing::Stopped {
+                continue;
+            }
+            let refusal = match self.desk.may_show_on(&engagement).await {
+                Ok(Err(refusal)) => refusal,
+                // A store that is gone is another guard's.
+                Ok(Ok(())) | Err(_) => continue,
+            };
+            let to = match refusal {
+                Refusal::OutsideInterval if standing == Standing::Paused => continue,
+                Refusal::OutsideInterval => Standing::Paused,
+                _ => Standing::Stopped,
+            };
+            if let Err(error) = self.take_away(None, name, to, refusal.code()).await {
+                tracing::error!(%error, "a site that may no longer be shown was closed, and it could not be recorded");
+            }
+        }
+    }
+
+    /// Asks the rules again: twice a second with what is known, at every act and every few seconds with what is stored.
+    pub(super) async fn guard_rights(self: Arc<Self>) {
+        let mut known: HashMap<(AccountId, EngagementId), Looking> = HashMap::new();
+        let mut ticks = 0;
+        loop {
+            let changed = tokio::select! {
+                () = self.changed.notified() => true,
+                () = self.clock.sleep(TICK) => false,
+            };
+            ticks += 1;
+            if changed || ticks >= TICKS {
+                ticks = 0;
+                known.clear();
+                self.stop_what_no_longer_stands().await;
+            }
+            self.end_what_no_longer_stands(&mut known).await;
+        }
+    }
+
+    async fn end_what_no_longer_stands(&self, known: &mut HashMap<(AccountId, EngagementId), Looking>) {
+        let pairs: Vec<_> =
+            self.sessions().values().map(|running| (running.account.clone(), running.engagement.clone())).collect();
+        for pair in pairs {
+            if !known.contains_key(&pair) {
+                match self.desk.look_again(&pair.0, &pair.1).await {
+                    Ok(looking) => drop(known.insert(pair.clone(), looking)),
+                    // What cannot be found may not be looked at; a store that is gone is another guard's.
+                    Err(DeskError::Refused(refusal)) => self.end_looking(&pair, refusal),
+                    Err(_) => continue,
+                }
+            }
+            let Some(looking) = known.get(&pair) else { continue };
+            let Err(refusal) = first_refusal(&looking.checklist(self.clock.wall())) else { continue };
+            self.end_looking(&pair, refusal);
+            // What ends one picture by the clock may end the site's too.
+            self.changed.notify_one();
+        }
+    }
+
+    fn end_looking(&self, (account, engagement): &(AccountId, EngagementId), refusal: Refusal) {
+        let ending = if refusal == Refusal::SiteNotShown { Ending::Stopped } else { Ending::Refused(refusal) };
+        self.end_sessions(ending, |running| running.account == *account && running.engagement == *engagement);
+    }
+
+    /// All or nothing: every door's papers are read, the change is recorded, and only then do new handshakes meet them.
+    pub async fn reload(&self) -> anyhow::Result<Outcome> {
+        let renewed = self.doors.iter().map(|door| door.read_again()).collect::<Result<Vec<_>, _>>()?;
+        let mut shown = String::new();
+        let mut event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
+        for papers in &renewed {
+            shown = hex(&papers.certificate);
+            event = event.sealed("certificate", shown.as_str());
+            event = papers.workstations.iter().fold(event, |event, ca| event.sealed("workstations", hex(ca)));
+        }
+        self.log.append(event).await?;
+        self.doors.iter().zip(renewed).for_each(|(door, papers)| door.meet(papers));
+        Ok(done(format!("viewers now meet the certificate {shown}")))
+    }
+}
