@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use lucarne::clock::Clock;
+use lucarne::config::Config;
+use lucarne::demo::rehearsal::{Auditor, ByControl, Rehearsal, went_well};
 use lucarne::id::SiteName;
-use lucarne::node::act::{Act, Outcome};
-use lucarne::node::control;
+use lucarne::node::open_desk;
 use lucarne::rfb::handshake::client::Login;
 use lucarne::tls::{Trust, certificates, fingerprint, for_site, make_certificates};
 use rustls::ClientConfig;
 
 use crate::child::Program;
 use crate::client::{Way, trusting};
-use crate::screen::until;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -47,10 +47,8 @@ pub struct Running {
     pub address: SocketAddr,
     program: Option<Program>,
     way: Way,
-    /// Whom viewers of Lucarne trust.
-    trust: Option<Arc<ClientConfig>>,
-    data: std::path::PathBuf,
-    clock: Clock,
+    /// Of Lucarne: its people, and whom its viewers trust.
+    people: Option<(Rehearsal, Arc<ClientConfig>)>,
 }
 
 fn free_port() -> Result<u16> {
@@ -82,39 +80,27 @@ impl Running {
             System::Stunnel => (Some(stunnel(site, port, dir)?), tls()?),
             System::Haproxy => (Some(haproxy(site, port, dir)?), tls()?),
             System::Reflect => (Some(reflect(site, port, dir)?), tls()?),
-            System::Lucarne => (Some(lucarne(site, port, dir)?), Way::Plain),
+            System::Lucarne => return Self::lucarne(site, port, dir, clock).await,
         };
-        let mut running = Self { address, program, way, trust: None, data: dir.join("data"), clock: clock.clone() };
-        if system == System::Lucarne {
-            running.trust = Some(trusting(&dir.join("ca.pem"))?);
-            running.show().await?;
-        }
-        Ok(running)
+        Ok(Self { address, program, way, people: None })
     }
 
     /// The site is shown, and there is somebody who may look.
-    async fn show(&self) -> Result<()> {
-        let socket = self.data.join("control.sock");
-        until(&self.clock, || socket.exists().then_some(()))?;
-        let add = Act::AddAccount { login: "claire".into(), name: "Claire Martin".into(), password: "Correct-h0rse".into() };
-        let _ = self.order(&add).await?;
-        let site = SiteName::new("bench").map_err(anyhow::Error::msg)?;
-        if let Outcome::Failed { message } = self.order(&Act::Show { site }).await? {
-            bail!(message);
-        }
-        Ok(())
-    }
-
-    async fn order(&self, act: &Act) -> Result<Outcome> {
-        control::order(&self.data, act, &self.clock).await?.context("no node")
+    async fn lucarne(site: u16, port: u16, dir: &Path, clock: &Clock) -> Result<Self> {
+        let (program, codes) = lucarne(site, port, dir, clock).await?;
+        let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
+        let stage = ByControl { data: dir.join("data"), clock: clock.clone() };
+        let codes = [codes.first(), codes.last()].map(|code| code.map_or("", String::as_str));
+        let people = Rehearsal::begin(stage, codes, auditor, &[bench()?]).await?;
+        went_well(people.show(&bench()?).await?)?;
+        let people = Some((people, trusting(&dir.join("ca.pem"))?));
+        Ok(Self { address: ([127, 0, 0, 1], port).into(), program: Some(program), way: Way::Plain, people })
     }
 
     /// How to come in: once, where that takes a ticket.
     pub async fn way(&self) -> Result<Way> {
-        let Some(trust) = &self.trust else { return Ok(self.way.clone()) };
-        let site = SiteName::new("bench").map_err(anyhow::Error::msg)?;
-        let act = Act::IssueTicket { login: "claire".into(), site, short: false, certificate: None };
-        let Outcome::Ticket { secret, .. } = self.order(&act).await? else { bail!("no ticket") };
+        let Some((people, trust)) = &self.people else { return Ok(self.way.clone()) };
+        let secret = people.ticket(&bench()?).await?;
         let login = Login::User { name: "claire".into(), password: secret.into() };
         Ok(Way::Vencrypt(Arc::clone(trust), login))
     }
@@ -198,14 +184,20 @@ fn reflect(site: u16, port: u16, dir: &Path) -> Result<Program> {
     Program::start(&mut command)
 }
 
-fn lucarne(site: u16, port: u16, dir: &Path) -> Result<Program> {
+fn bench() -> Result<SiteName> {
+    SiteName::new("bench").map_err(anyhow::Error::msg)
+}
+
+/// A node, and the codes of its first people.
+async fn lucarne(site: u16, port: u16, dir: &Path, clock: &Clock) -> Result<(Program, Vec<String>)> {
     let _ = std::fs::remove_dir_all(dir.join("data"));
     let config = dir.join("lucarne.toml");
     let text = format!(
         "[node]\nname = \"bench\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"viewers.pem\"\nkey = \"viewers.key\"\n[[site]]\nname = \"bench\"\nlabel = \"bench\"\nkind = \"demo\"\naddress = \"127.0.0.1:{site}\"\nsecurity = \"none\"\n"
     );
     std::fs::write(&config, text)?;
+    let links = open_desk(&Config::load(&config)?, clock).await?.begin_and_close().await?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
     let program = Program::start(command.arg("serve").env("LUCARNE_CONFIG", &config).env("LUCARNE_LOG", "error"))?;
-    Ok(program)
+    Ok((program, links.iter().map(|link| link.code.to_string()).collect()))
 }

@@ -1,15 +1,13 @@
 //! Everybody around the node: people who look for long, people who come and go, and strangers in floods.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use lucarne::clock::Clock;
+use lucarne::demo::rehearsal::Rehearsal;
 use lucarne::id::SiteName;
-use lucarne::node::act::{Act, Outcome};
-use lucarne::node::control;
 use lucarne::rfb::encoding::number;
 use lucarne::rfb::handshake::client::Login;
 use rustls::ClientConfig;
@@ -20,7 +18,7 @@ use crate::client::{Client, Way};
 
 /// What the crowd needs to know of the node.
 pub struct Town {
-    pub data: PathBuf,
+    pub people: Rehearsal,
     pub door: std::net::SocketAddr,
     pub trust: Arc<ClientConfig>,
     pub clock: Clock,
@@ -33,14 +31,9 @@ pub struct Town {
 }
 
 impl Town {
-    pub async fn order(&self, act: &Act) -> Result<Outcome> {
-        control::order(&self.data, act, &self.clock).await?.ok_or_else(|| anyhow::anyhow!("no node"))
-    }
-
     async fn look(&self, site: &str, from: [u8; 4], encodings: &[i32]) -> Result<Client> {
         let site = SiteName::new(site).map_err(anyhow::Error::msg)?;
-        let act = Act::IssueTicket { login: "claire".into(), site, short: false, certificate: None };
-        let Outcome::Ticket { secret, .. } = self.order(&act).await? else { bail!("no ticket") };
+        let secret = self.people.ticket(&site).await?;
         let login = Login::User { name: "claire".into(), password: secret.into() };
         Client::enter(self.door, from, &Way::Vencrypt(Arc::clone(&self.trust), login), encodings).await
     }

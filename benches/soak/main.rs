@@ -22,8 +22,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use lucarne::clock::Clock;
+use lucarne::config::Config;
+use lucarne::demo::rehearsal::{Auditor, ByControl, Rehearsal};
 use lucarne::id::SiteName;
-use lucarne::node::act::{Act, Outcome};
+use lucarne::node::open_desk;
 use lucarne::rfb::encoding::number;
 use lucarne::{demo, tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,10 +98,12 @@ async fn soak() -> Result<()> {
     let (viewers, monitor) = (free_port(), free_port());
     let config = dir.path().join("lucarne.toml");
     std::fs::write(&config, settings(&sites, viewers, monitor))?;
+    let links = open_desk(&Config::load(&config)?, &clock).await?.begin_and_close().await?;
+    let codes: Vec<String> = links.iter().map(|link| link.code.to_string()).collect();
     let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
     let node = Node(command.arg("serve").env("LUCARNE_CONFIG", &config).env("LUCARNE_LOG", "error").spawn()?);
     let town = Arc::new(Town {
-        data: dir.path().join("data"),
+        people: people(&dir.path().join("data"), &codes, &sites, &clock).await?,
         door: ([127, 0, 0, 1], viewers).into(),
         trust: client::trusting(&dir.path().join("ca.pem"))?,
         clock: clock.clone(),
@@ -108,7 +112,6 @@ async fn soak() -> Result<()> {
         knocks: 0.into(),
         lost: 0.into(),
     });
-    prepare(&town, &sites).await?;
     for encodings in [vec![number::ZRLE], vec![number::TIGHT, number::QUALITY.start() + 8]] {
         tokio::spawn(Arc::clone(&town).resident([&encodings[..], &[number::DESKTOP_SIZE, number::LAST_RECT]].concat()));
     }
@@ -120,18 +123,17 @@ async fn soak() -> Result<()> {
     report(&seen, &town, seconds)
 }
 
-async fn prepare(town: &Town, sites: &[(&str, std::net::SocketAddr)]) -> Result<()> {
-    while TcpStream::connect(town.door).await.is_err() || !town.data.join("control.sock").exists() {
-        town.clock.sleep(Duration::from_millis(50)).await;
+/// Who looks and who shows; every site is shown.
+async fn people(data: &Path, codes: &[String], sites: &[(&str, std::net::SocketAddr)], clock: &Clock) -> Result<Rehearsal> {
+    let [rssi, admin] = codes else { bail!("the first two people have no codes") };
+    let sites = sites.iter().map(|(site, _)| SiteName::new(site).map_err(anyhow::Error::msg)).collect::<Result<Vec<_>>>()?;
+    let stage = ByControl { data: data.to_owned(), clock: clock.clone() };
+    let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
+    let people = Rehearsal::begin(stage, [rssi, admin], auditor, &sites).await?;
+    for site in &sites {
+        people.show(site).await?;
     }
-    let act = Act::AddAccount { login: "claire".into(), name: "Claire Martin".into(), password: "Correct-h0rse".into() };
-    if let Outcome::Failed { message } = town.order(&act).await? {
-        bail!(message);
-    }
-    for (site, _) in sites {
-        town.order(&Act::Show { site: SiteName::new(site).map_err(anyhow::Error::msg)? }).await?;
-    }
-    Ok(())
+    Ok(people)
 }
 
 /// Sites that were paused by what befell them are shown again, as a contact would.
@@ -140,7 +142,7 @@ async fn reopen(town: Arc<Town>) {
         town.clock.sleep(Duration::from_secs(4)).await;
         for site in ["resizes", "breaks"] {
             let Ok(site) = SiteName::new(site) else { return };
-            let _ = town.order(&Act::Show { site }).await;
+            let _ = town.people.show(&site).await;
         }
     }
 }
@@ -162,7 +164,7 @@ async fn watch(town: &Arc<Town>, node: &Node, monitor: u16, seconds: u64) -> Res
         let updates = town.updates.load(Ordering::Relaxed);
         seen.rate.push((updates - before) as f64 / STEP.as_secs_f64());
         before = updates;
-        seen.trace.push(size_of(&town.data.join("trace")) as f64 / f64::from(1 << 20));
+        seen.trace.push(size_of(&town.people.stage.data.join("trace")) as f64 / f64::from(1 << 20));
         if step % 12 == 11 {
             let last = |values: &[f64]| values.last().copied().unwrap_or_default();
             println!(

@@ -99,3 +99,8 @@ CREATE TABLE tickets (
     expires     BIGINT NOT NULL,
     used        BIGINT NOT NULL
 );
+
+-- Which key second factors are derived from: its SHA-256.
+CREATE TABLE factor_key (
+    digest TEXT PRIMARY KEY
+);

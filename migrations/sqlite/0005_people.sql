@@ -99,3 +99,8 @@ CREATE TABLE tickets (
     expires     INTEGER NOT NULL,
     used        INTEGER NOT NULL
 );
+
+-- Which key second factors are derived from: its SHA-256.
+CREATE TABLE factor_key (
+    digest TEXT PRIMARY KEY
+);

@@ -117,12 +117,7 @@ fn introduce(node: &Node, folder: &Path) {
 async fn tickets(stage: &Shared, company: &Company, engagement: &EngagementId) -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
-        let mut outcome = company.ticket(stage, engagement, false).await?;
-        if matches!(&outcome, Outcome::Refused { code, .. } if code == "session_over") {
-            // Nobody pressed Enter for half an hour.
-            went_well(company.auditor.log_in(stage).await?)?;
-            outcome = company.ticket(stage, engagement, false).await?;
-        }
+        let outcome = company.ticket(stage, engagement, false).await?;
         if let Outcome::Ticket { login, secret, .. } = went_well(outcome)? {
             println!("     user name   {login}\n     password    {secret}\n");
             println!("Press Enter for another ticket, Ctrl-C to end.");

@@ -67,7 +67,12 @@ pub(super) enum EngagementCommand {
         reason: Option<String>,
     },
     /// Open the site's source: its picture can be seen
-    Show { engagement: String },
+    Show {
+        engagement: String,
+        /// Only let viewers in, to wait before a blank screen
+        #[arg(long)]
+        wait: bool,
+    },
     /// Close it for good, when it is done
     Close { engagement: String },
     /// Call it off for good
@@ -199,7 +204,7 @@ pub(super) async fn engagement(desk: &Desk<'_>, command: EngagementCommand) -> R
         C::Revoke { engagement } => Act::Revoke { engagement: id(engagement) },
         C::Operator { engagement, name } => Act::DeclareOperator { engagement: id(engagement), name },
         C::RealData { engagement, reason } => Act::RealData { engagement: id(engagement), reason },
-        C::Show { engagement } => Act::Show { engagement: id(engagement) },
+        C::Show { engagement, wait } => Act::Show { engagement: id(engagement), wait },
         C::Close { engagement } => Act::Close { engagement: id(engagement) },
         C::Cancel { engagement } => Act::Cancel { engagement: id(engagement) },
         C::List => Act::ListEngagements,

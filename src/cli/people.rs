@@ -174,7 +174,7 @@ pub(super) enum PaperCommand {
         file: PathBuf,
         /// What this version is called
         #[arg(long = "as")]
-        version: String,
+        called: String,
     },
 }
 
@@ -183,8 +183,8 @@ fn paperwork(text: &str) -> Result<Paperwork, String> {
 }
 
 pub(super) async fn paper(desk: &Desk<'_>, command: PaperCommand) -> Result<ExitCode> {
-    let PaperCommand::Publish { paperwork, file, version } = command;
-    desk.order(Act::AskPaper { paperwork, version, sha256: sha256_of(&file)? }).await
+    let PaperCommand::Publish { paperwork, file, called } = command;
+    desk.order(Act::AskPaper { paperwork, version: called, sha256: sha256_of(&file)? }).await
 }
 
 #[derive(Subcommand)]

@@ -2,7 +2,7 @@
 //! benches and the stories.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -14,8 +14,8 @@ use crate::governance::account::{Clause, File, Job};
 use crate::governance::engagement::{Agreed, Class, Operation, Presence};
 use crate::governance::{Kind, Paper, Paperwork, Role, Secret, Terms};
 use crate::id::{EngagementId, SiteName, hex, random};
-use crate::node::Shared;
 use crate::node::act::{Act, Order, Outcome};
+use crate::node::{Shared, control};
 
 /// Where orders are given: a node in this process, or its control socket.
 pub trait Stage: Sync {
@@ -33,10 +33,26 @@ impl Stage for Shared {
     }
 }
 
+/// The control socket of a node elsewhere on this machine.
+pub struct ByControl {
+    pub data: PathBuf,
+    pub clock: Clock,
+}
+
+impl Stage for ByControl {
+    async fn order(&self, order: Order) -> Result<Outcome> {
+        control::order(&self.data, &order, &self.clock).await?.context("no node runs there")
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
 /// Somebody who has an account, with what that person carries.
 pub struct Person {
     pub login: String,
-    pub password: String,
+    password: Mutex<String>,
     /// Of the authenticator, in base 32.
     pub secret: String,
     token: Mutex<Option<Secret>>,
@@ -61,16 +77,12 @@ pub fn went_well(outcome: Outcome) -> Result<Outcome> {
 impl Person {
     /// Opens an account by its code; the person is not logged in yet.
     pub async fn enrol(stage: &impl Stage, login: &str, name: Option<&str>, code: &str, password: &str) -> Result<Self> {
-        let act = Act::Enrol {
-            login: login.to_owned(),
-            name: name.map(str::to_owned),
-            code: code.into(),
-            password: password.into(),
-        };
+        let act =
+            Act::Enrol { login: login.to_owned(), name: name.map(str::to_owned), code: code.into(), password: password.into() };
         match went_well(stage.order(Order { token: None, act }).await?)? {
             Outcome::Enrolled { login, secret, .. } => Ok(Self {
                 login,
-                password: password.to_owned(),
+                password: Mutex::new(password.to_owned()),
                 secret,
                 token: Mutex::default(),
                 device: Mutex::default(),
@@ -91,8 +103,30 @@ impl Person {
         Ok(totp.generate(*step * 30).to_string())
     }
 
+    /// What the person types from now on.
+    pub fn remember(&self, password: &str) {
+        password.clone_into(&mut locked(&self.password));
+    }
+
+    /// An order by the last login.
+    pub fn orders(&self, act: Act) -> Order {
+        Order { token: locked(&self.token).clone(), act }
+    }
+
+    pub async fn change_password(&self, stage: &impl Stage, new: &str) -> Result<Outcome> {
+        let (login, old, device) = (self.login.clone(), locked(&self.password).as_str().into(), locked(&self.device).clone());
+        let code = Some(self.digits(stage.clock())?.into());
+        let act = Act::ChangePassword { login, old, code, device, new: new.into() };
+        let outcome = stage.order(Order { token: None, act }).await?;
+        if matches!(outcome, Outcome::Done { .. }) {
+            self.remember(new);
+        }
+        Ok(outcome)
+    }
+
     pub async fn log_in(&self, stage: &impl Stage) -> Result<Outcome> {
-        let (login, password, device) = (self.login.clone(), self.password.as_str().into(), locked(&self.device).clone());
+        let (login, password, device) =
+            (self.login.clone(), locked(&self.password).as_str().into(), locked(&self.device).clone());
         let code = Some(self.digits(stage.clock())?.into());
         let outcome = stage.order(Order { token: None, act: Act::Login { login, password, code, device } }).await?;
         if let Outcome::Welcome { token, device, .. } = &outcome {
@@ -102,10 +136,16 @@ impl Person {
         Ok(outcome)
     }
 
-    /// Orders something by the last login.
+    /// Orders something by the last login; if it is over, by a new one.
     pub async fn order(&self, stage: &impl Stage, act: Act) -> Result<Outcome> {
-        let token = locked(&self.token).clone();
-        stage.order(Order { token, act }).await
+        let again = serde_json::to_value(&act)?;
+        match stage.order(self.orders(act)).await? {
+            Outcome::Refused { code, .. } if code == "session_over" => {
+                went_well(self.log_in(stage).await?)?;
+                stage.order(self.orders(serde_json::from_value(again)?)).await
+            }
+            outcome => Ok(outcome),
+        }
     }
 }
 
@@ -206,13 +246,56 @@ impl Company {
     }
 
     pub async fn show(&self, stage: &impl Stage, site: &SiteName, engagement: &EngagementId) -> Result<Outcome> {
-        self.contact(site)?.order(stage, Act::Show { engagement: engagement.clone() }).await
+        self.contact(site)?.order(stage, Act::Show { engagement: engagement.clone(), wait: false }).await
     }
 
     /// A ticket for the auditor, who has read the reminder.
     pub async fn ticket(&self, stage: &impl Stage, engagement: &EngagementId, short: bool) -> Result<Outcome> {
         let engagement = engagement.clone();
         self.auditor.order(stage, Act::IssueTicket { engagement, acknowledged: true, short, certificate: None }).await
+    }
+}
+
+/// A node elsewhere on this machine with its people, and an engagement of two days on each of its demo sites.
+pub struct Rehearsal {
+    pub stage: ByControl,
+    pub company: Company,
+    engagements: HashMap<SiteName, EngagementId>,
+}
+
+impl Rehearsal {
+    /// Waits until the node takes orders.
+    pub async fn begin(stage: ByControl, codes: [&str; 2], auditor: Auditor<'_>, sites: &[SiteName]) -> Result<Self> {
+        let deadline = stage.clock.now() + std::time::Duration::from_secs(20);
+        while stage.order(Order { token: None, act: Act::WhoAmI }).await.is_err() {
+            if stage.clock.now() > deadline {
+                bail!("no node came up on {}", stage.data.display());
+            }
+            stage.clock.sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let company = Company::found(&stage, codes, auditor, sites).await?;
+        let mut engagements = HashMap::new();
+        for site in sites {
+            let terms = company.terms(site, Kind::Demo, stage.clock.wall(), Duration::days(2));
+            engagements.insert(site.clone(), company.engage(&stage, terms).await?);
+        }
+        Ok(Self { stage, company, engagements })
+    }
+
+    pub fn engagement(&self, site: &SiteName) -> Result<&EngagementId> {
+        self.engagements.get(site).with_context(|| format!("nothing is planned on {site}"))
+    }
+
+    pub async fn show(&self, site: &SiteName) -> Result<Outcome> {
+        self.company.show(&self.stage, site, self.engagement(site)?).await
+    }
+
+    /// The long form of a ticket for the auditor.
+    pub async fn ticket(&self, site: &SiteName) -> Result<String> {
+        match went_well(self.company.ticket(&self.stage, self.engagement(site)?, false).await?)? {
+            Outcome::Ticket { secret, .. } => Ok(secret),
+            other => bail!("{other:?} is no ticket"),
+        }
     }
 }
 

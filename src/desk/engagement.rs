@@ -7,9 +7,7 @@ use zeroize::Zeroizing;
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::engagement::{Notice, RealData};
 use crate::governance::policy::short_text;
-use crate::governance::{
-    Check, Engagement, Looking, Matter, Paperwork, Refusal, Role, SiteFacts, State, Terms, first_refusal,
-};
+use crate::governance::{Check, Engagement, Looking, Matter, Paperwork, Refusal, Role, SiteFacts, State, Terms, first_refusal};
 use crate::id::{AccountId, EngagementId, SiteName, hex};
 use crate::store::{Accounts, Engagements, FourEyes, Reads, Sites};
 use crate::trace::Event;

@@ -269,8 +269,7 @@ impl Desk {
         }
         let Some((one, other)) = code.trim().split_once('-') else { return Ok(false) };
         let (who, one, other) = (account.id.as_str(), hash(one), hash(other));
-        Ok(work.take_enrolment(who, Some(&one), &other, now).await?
-            || work.take_enrolment(who, Some(&other), &one, now).await?)
+        Ok(work.take_enrolment(who, Some(&one), &other, now).await? || work.take_enrolment(who, Some(&other), &one, now).await?)
     }
 }
 

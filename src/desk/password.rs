@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::{Desk, DeskError, Knock};
@@ -83,14 +83,22 @@ impl Hasher {
         Ok(Place { _place: place, _waiting: waiting })
     }
 
+    /// On a thread of its own, which ends with the place: one of a pool would keep the memory of its last hash.
     async fn run<T: Send + 'static>(
         &self,
         place: Place,
         work: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, DeskError> {
         let invalid = |error: String| DeskError::Invalid(format!("the password could not be hashed: {error}"));
-        let work = move || (work(), drop(place)).0;
-        tokio::task::spawn_blocking(work).await.map_err(|error| invalid(error.to_string()))?.map_err(invalid)
+        let (answer, answered) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("hasher".to_owned());
+        let spawned = thread.spawn(move || {
+            // Whoever asked may have gone.
+            let _ = answer.send(work());
+            drop(place);
+        });
+        spawned.map_err(|error| invalid(error.to_string()))?;
+        answered.await.map_err(|error| invalid(error.to_string()))?.map_err(invalid)
     }
 
     pub(super) async fn hash(&self, place: Place, password: &str) -> Result<String, DeskError> {
@@ -124,8 +132,12 @@ impl Desk {
         }
         let known = self.store.passwords(&account.id, HISTORY - 1).await?;
         let current = known.first().ok_or(Refusal::LoginWrong)?;
-        // What else is wrong is told to the account's owner alone.
+        // What else is wrong is told to the account's owner alone, and counts against nobody. The digits are not used up
+        // by it.
         self.show_factor(&self.store.begin().await?, &account, knock.code).await?;
+        let work = self.store.begin().await?;
+        work.forget_failures(&account.id, &bucket).await?;
+        work.commit().await?;
         // The first password is the owner's own choice already, but nobody has to live with it for a day.
         if known.len() > 1 {
             may_change(account.password_set, now).map_err(DeskError::Invalid)?;
@@ -141,7 +153,6 @@ impl Desk {
         let stored = work.account_of(&account.id).await?.ok_or(Refusal::LoginWrong)?;
         let account = Account { password_set: now, ..stored };
         work.save_account(&account).await?;
-        work.forget_failures(&account.id, &bucket).await?;
         work.end_logins(&account.id).await?;
         work.void_tickets_of(&account.id).await?;
         let event = Event::new("account.password_changed").outcome("ok").sealed("account", account.id.as_str());

@@ -9,7 +9,7 @@ use crate::governance::account::File;
 use crate::governance::request::{Change, Request};
 use crate::governance::{Account, Login, Policy, Refusal, Role};
 use crate::id::{AccountId, RequestId};
-use crate::store::{Accounts, FourEyes, Work};
+use crate::store::{Accounts, Work};
 use crate::trace::Event;
 
 /// A request that waits.
@@ -54,8 +54,7 @@ impl Desk {
             return Err(Refusal::OwnAccount.into());
         }
         let half = change.enrols().then(letters::<13>);
-        let request =
-            Request { id: RequestId::random(), change, by: actor.account().id.clone(), at: self.clock.wall() };
+        let request = Request { id: RequestId::random(), change, by: actor.account().id.clone(), at: self.clock.wall() };
         let work = self.store.begin().await?;
         work.add_request(&request, half.as_ref().map(|half| hash(half)).as_deref()).await?;
         let event = Event::new("request.made").outcome("ok").public("change", request.change.name());
@@ -179,7 +178,11 @@ impl Desk {
 
     /// Takes an account's rights away. The node ends its sessions before it calls this.
     pub async fn disable_account(&self, actor: &Actor, login: &str) -> Result<Account, DeskError> {
-        self.change_account(actor, login, "account.disabled", |account| Ok(account.enabled = false)).await
+        self.change_account(actor, login, "account.disabled", |account| {
+            account.enabled = false;
+            Ok(())
+        })
+        .await
     }
 
     /// The account ends then, unless it ends before.
@@ -230,8 +233,7 @@ impl Desk {
         let work = self.store.begin().await?;
         let mut account = work.account_of(&id).await?.ok_or_else(|| DeskError::NoAccount(login.to_owned()))?;
         let File { job, clause, awareness } = std::mem::take(&mut account.file);
-        account.file =
-            File { job: news.job.or(job), clause: news.clause.or(clause), awareness: news.awareness.or(awareness) };
+        account.file = File { job: news.job.or(job), clause: news.clause.or(clause), awareness: news.awareness.or(awareness) };
         work.save_account(&account).await?;
         let event = on(Event::new("account.file_kept"), actor, &account);
         let clause = account.file.clause.as_ref().map(|clause| clause.sha256.clone());
@@ -287,8 +289,6 @@ fn about(event: Event, change: &Change) -> Event {
             .public("paper_version", paper.version.as_str())
             .public("paper_sha256", paper.sha256.as_str()),
         Change::Site { site, settings } => event.public("settings", settings.as_str()).sealed("site", site.as_str()),
-        Change::Masks { site, width, height } => {
-            event.public("size", format!("{width}×{height}")).sealed("site", site.as_str())
-        }
+        Change::Masks { site, width, height } => event.public("size", format!("{width}×{height}")).sealed("site", site.as_str()),
     }
 }

@@ -13,8 +13,8 @@ impl Desk {
     }
 
     /// Records that a site is shown for an engagement whose every rule holds. The source may open only after this
-    /// returns. With a blackout it stands paused until the site declares an interval.
-    pub async fn show(&self, actor: &Actor, engagement: &EngagementId) -> Result<Standing, DeskError> {
+    /// returns. It stands paused if viewers are to wait, or for a blackout until the site declares an interval.
+    pub async fn show(&self, actor: &Actor, engagement: &EngagementId, wait: bool) -> Result<Standing, DeskError> {
         let now = self.clock.wall();
         let work = self.store.begin().await?;
         let matter = self.matter(&work, engagement).await?;
@@ -27,7 +27,7 @@ impl Desk {
         if row.standing != Standing::Stopped && row.engagement.as_ref() != Some(engagement) {
             return Err(Refusal::SiteTaken.into());
         }
-        let standing = if blacked_out { Standing::Paused } else { Standing::Showing };
+        let standing = if blacked_out || wait { Standing::Paused } else { Standing::Showing };
         work.show_for(site, engagement).await?;
         work.set_standing(site, standing).await?;
         let event = Event::new("site.standing").outcome("ok").cause("ordered").public("standing", standing.name());

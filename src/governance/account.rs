@@ -107,9 +107,6 @@ impl Account {
         if policy.passwords.age(self.password_set, now) == Age::Expired {
             return Err(Refusal::PasswordExpired);
         }
-        if policy.suspend_overdue && self.review_overdue(now) {
-            return Err(Refusal::ReviewOverdue);
-        }
         Ok(())
     }
 
@@ -142,6 +139,7 @@ impl Account {
             Check::new("R20", charter),
             Check::new("R24", self.file.clause.is_none().then_some(Refusal::NoClause)),
             Check::new("R26", awareness),
+            Check::new("R38", (policy.suspend_overdue && self.review_overdue(now)).then_some(Refusal::ReviewOverdue)),
         ]
     }
 }

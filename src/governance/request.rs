@@ -22,21 +22,38 @@ pub enum Change {
         ends: Option<OffsetDateTime>,
     },
     /// Other roles: the old ones are dropped at once.
-    Move { account: AccountId, roles: Roles },
+    Move {
+        account: AccountId,
+        roles: Roles,
+    },
     /// A new password and a new second factor.
-    Reset { account: AccountId },
-    Enable { account: AccountId },
+    Reset {
+        account: AccountId,
+    },
+    Enable {
+        account: AccountId,
+    },
     /// A later end, or none.
     Prolong {
         account: AccountId,
         #[serde(with = "time::serde::rfc3339::option")]
         ends: Option<OffsetDateTime>,
     },
-    Publish { paperwork: Paperwork, paper: Paper },
+    Publish {
+        paperwork: Paperwork,
+        paper: Paper,
+    },
     /// A site's settings as they are now, by their SHA-256.
-    Site { site: SiteName, settings: String },
+    Site {
+        site: SiteName,
+        settings: String,
+    },
     /// A site's masks are right for this size of its screen.
-    Masks { site: SiteName, width: u16, height: u16 },
+    Masks {
+        site: SiteName,
+        width: u16,
+        height: u16,
+    },
 }
 
 impl Change {

@@ -57,7 +57,8 @@ impl Roles {
     pub fn new(roles: impl IntoIterator<Item = Role>, site: Option<SiteName>) -> Result<Self, Refusal> {
         let roles: BTreeSet<Role> = roles.into_iter().collect();
         let alone = |role| !roles.contains(&role) || roles.len() == 1;
-        if roles.is_empty() || !alone(Role::Contact) || !alone(Role::Reviewer) || roles.contains(&Role::Contact) != site.is_some() {
+        if roles.is_empty() || !alone(Role::Contact) || !alone(Role::Reviewer) || roles.contains(&Role::Contact) != site.is_some()
+        {
             return Err(Refusal::RolesImpossible);
         }
         Ok(Self { roles, site })
@@ -149,10 +150,9 @@ impl Right {
         use Role::{Admin, Auditor, Contact, Crisis, Dpo, Reviewer, Rssi};
         match self {
             Self::Oneself => &Role::ALL,
-            Self::Ask | Self::Approve | Self::Unlock => &[Admin, Rssi],
+            Self::Ask | Self::Approve | Self::Unlock | Self::Review => &[Admin, Rssi],
             Self::Disable => &[Admin, Rssi, Crisis],
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
-            Self::Review => &[Rssi],
             Self::SeeAccounts => &[Admin, Rssi, Dpo, Crisis, Reviewer],
             Self::Consent | Self::Show => &[Contact],
             Self::TakeAway => &[Contact, Admin, Rssi, Crisis],

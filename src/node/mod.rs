@@ -14,25 +14,26 @@ mod showing;
 mod site;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use zeroize::Zeroizing;
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::desk::{Desk, Hashing, SiteSettings, Wishes};
-use crate::id::{AccountId, EngagementId, SessionId, SiteName, random};
+use crate::id::{AccountId, EngagementId, SessionId, SiteName, hex, random};
 use crate::metrics::{Kind, Metrics};
 use crate::shutdown::Switch;
 use crate::source::Target;
@@ -105,36 +106,40 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("{} cannot be made", config.data.display()))?;
     let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
     let store = Store::open(&place(config), clock).await?;
-    let is_new = store.accounts().await?.iter().all(|account| !account.enrolled);
+    let key = key(&config.data.join("key"), &store).await?;
     let settings = |site: &Site| (site.name.clone(), SiteSettings { kind: site.kind, digest: site.digest() });
     let hashing = config.accounts.hashing.map(|(mebibytes, passes)| Hashing { mebibytes, passes });
     let wishes = Wishes {
         policy: config.accounts.policy,
         hashing: hashing.unwrap_or_default(),
         sites: config.sites.iter().map(settings).collect(),
-        key: key(&config.data.join("key"), is_new)?,
+        key,
     };
     Ok(Desk::open(store, log, clock.clone(), wishes).await?)
 }
 
 /// What second factors are derived from: made with the first people, and never again.
-fn key(path: &Path, is_new: bool) -> Result<Zeroizing<[u8; 32]>> {
-    match std::fs::read(path).map(Zeroizing::new) {
+async fn key(path: &Path, store: &Store) -> Result<Zeroizing<[u8; 32]>> {
+    let key = match std::fs::read(path).map(Zeroizing::new) {
         Ok(bytes) => {
             let key = bytes.as_slice().try_into().with_context(|| format!("{} does not hold 32 bytes", path.display()))?;
-            Ok(Zeroizing::new(key))
+            Zeroizing::new(key)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_new => {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = Zeroizing::new(random::<32>());
-            let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            let written = file.and_then(|mut file| file.write_all(key.as_slice()).and_then(|()| file.sync_all()));
-            written.with_context(|| format!("{} cannot be made", path.display()))?;
-            Ok(key)
+            if store.accounts().await?.iter().all(|account| !account.enrolled) {
+                let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+                let written = file.and_then(|mut file| file.write_all(key.as_slice()).and_then(|()| file.sync_all()));
+                written.with_context(|| format!("{} cannot be made", path.display()))?;
+            }
+            key
         }
-        Err(error) => Err(error).with_context(|| {
-            format!("{} cannot be read: without it nobody's second factor is right; put it back from its copy", path.display())
-        }),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    };
+    if !store.is_its_key(&hex(&Sha256::digest(key.as_slice()))).await? {
+        bail!("{} is not the key of this store's second factors: put it back from its copy", path.display());
     }
+    Ok(key)
 }
 
 /// Where the rows of a node are.

@@ -320,9 +320,7 @@ impl Shared {
                 self.desk.declare_operator(actor, &engagement, &name).await?;
                 Ok(done(format!("{name} is at the keyboard; you answer for what is done there")))
             }
-            Act::RealData { engagement, reason } => {
-                self.real_data(actor, &engagement, reason.as_deref()).await
-            }
+            Act::RealData { engagement, reason } => self.real_data(actor, &engagement, reason.as_deref()).await,
             _ => Err(DeskError::from(Refusal::NotYourRole).into()),
         }
     }

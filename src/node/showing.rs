@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::act::{Act, Outcome};
 use super::perform::done;
-use super::{SiteHandle, Shared};
+use super::{Shared, SiteHandle};
 use crate::desk::{Actor, DeskError};
 use crate::governance::{Looking, Refusal, Standing, first_refusal};
 use crate::id::{AccountId, EngagementId, SiteName, hex};
@@ -21,7 +21,7 @@ const TICKS: u32 = 8;
 impl Shared {
     pub(super) async fn about_sites(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
         match act {
-            Act::Show { engagement } => self.show(actor, &engagement).await,
+            Act::Show { engagement, wait } => self.show(actor, &engagement, wait).await,
             Act::Pause { site } => {
                 self.take_away(Some(actor), &site, Standing::Paused, "ordered").await?;
                 Ok(done(format!("{site} is paused: viewers wait before a blank screen")))
@@ -36,19 +36,20 @@ impl Shared {
     }
 
     /// Records first, then opens: what gives rights counts once its entry is durable.
-    async fn show(&self, actor: &Actor, engagement: &EngagementId) -> anyhow::Result<Outcome> {
+    async fn show(&self, actor: &Actor, engagement: &EngagementId, wait: bool) -> anyhow::Result<Outcome> {
         let site = self.desk.site_of(engagement).await?;
         let handle = self.site(&site)?;
         let answered = {
             let _one_at_a_time = handle.acts.lock().await;
-            let standing = self.desk.show(actor, engagement).await?;
+            let standing = self.desk.show(actor, engagement, wait).await?;
             handle.show_for(engagement);
             // Whoever still looks does so in another engagement.
             let others = |running: &super::Running| running.site == site && running.engagement != *engagement;
             self.end_sessions(Ending::Stopped, others);
             if standing == Standing::Paused {
                 handle.stand(standing);
-                return Ok(done(format!("{site} waits for an interval of real data to be declared")));
+                let until = if wait { "Show" } else { "an interval of real data is declared" };
+                return Ok(done(format!("viewers may come to {site} and wait before a blank screen until {until}")));
             }
             handle.open().await
         };
@@ -74,7 +75,7 @@ impl Shared {
         self.desk.mark_real_data(actor, id, reason).await?;
         self.site(&site)?.real_data.send_replace(is_shown && reason.is_some());
         if blackout && is_shown && stands && reason.is_some() {
-            return self.show(actor, id).await;
+            return self.show(actor, id, false).await;
         }
         Ok(done(if reason.is_some() { "real data are declared on the screen" } else { "no real data on the screen" }))
     }
@@ -110,9 +111,8 @@ impl Shared {
 
     /// Stops the site that is shown for an engagement, if one is.
     pub(super) async fn stop_engagement(&self, actor: Option<&Actor>, id: &EngagementId, cause: &str) -> anyhow::Result<()> {
-        let shown = |handle: &SiteHandle| {
-            handle.engagement().as_ref() == Some(id) && handle.state.borrow().standing != Standing::Stopped
-        };
+        let shown =
+            |handle: &SiteHandle| handle.engagement().as_ref() == Some(id) && handle.state.borrow().standing != Standing::Stopped;
         for (name, handle) in &self.sites {
             if shown(handle) {
                 self.take_away(actor, name, Standing::Stopped, cause).await?;

@@ -36,6 +36,14 @@ impl Store {
         Ok(!self.rows(row.bind(device).bind(account.as_str()).bind(since)).await?.is_empty())
     }
 
+    /// Whether second factors are derived from this key, by its digest; the first one that is asked for is it.
+    pub async fn is_its_key(&self, digest: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("INSERT INTO factor_key (digest) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM factor_key)");
+        self.run(row.bind(digest)).await?;
+        let rows = self.rows(sqlx::query("SELECT digest FROM factor_key")).await?;
+        Ok(rows.iter().all(|row| row.get::<String, _>(0) == digest))
+    }
+
     /// Whose login this is, if it is one that still counts; it was used now.
     pub async fn use_login(
         &self,
@@ -78,13 +86,13 @@ impl Work<'_> {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         let row = match asker {
-            Some(asker) => sqlx::query(
-                "DELETE FROM enrolments WHERE account = $1 AND vouch = $2 AND expires > $3 AND asker = $4",
-            )
-            .bind(who)
-            .bind(vouch)
-            .bind(now.unix_timestamp())
-            .bind(asker),
+            Some(asker) => {
+                sqlx::query("DELETE FROM enrolments WHERE account = $1 AND vouch = $2 AND expires > $3 AND asker = $4")
+                    .bind(who)
+                    .bind(vouch)
+                    .bind(now.unix_timestamp())
+                    .bind(asker)
+            }
             None => sqlx::query("DELETE FROM enrolments WHERE account = $1 AND vouch = $2 AND expires > $3 AND asker IS NULL")
                 .bind(who)
                 .bind(vouch)

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::any::{Any, AnyArguments, AnyRow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{AnyConnection, AnyPool, Connection, Row, Transaction};
 use tokio::sync::Mutex;

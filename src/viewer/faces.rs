@@ -12,9 +12,7 @@ pub(super) fn notice(face: Face, real_data: bool, clock: &Clock) -> Option<Notic
     let lines = |french: &str, english: &str| [french.to_owned(), english.to_owned()];
     match face {
         // R06: what the site has declared is said on the auditor's side too.
-        Face::Live if real_data => {
-            Some(Notice::strip(&lines("Données réelles à l'écran.", "Real data on the screen.")))
-        }
+        Face::Live if real_data => Some(Notice::strip(&lines("Données réelles à l'écran.", "Real data on the screen."))),
         Face::Live => None,
         Face::Blank => {
             Some(Notice::card(&lines("Le site n'est pas montré en ce moment.", "The site is not being shown right now.")))

@@ -59,7 +59,7 @@ impl Bystander {
                 last = real.now();
                 if told.compare.swap(false, Ordering::SeqCst) {
                     let now = clock.wall();
-                    let shows = |minute| is_a_frame(&eye.picture, &Mark::new(&identity(session.clone()), minute));
+                    let shows = |minute| is_a_frame(&eye.picture, &Mark::new(&identity(session.clone(), "C1"), minute));
                     assert!(shows(now) || shows(now - time::Duration::MINUTE), "a picture that the site never showed");
                     last = real.now();
                 }

@@ -11,7 +11,6 @@ use super::eye::{Eye, exact, stranger};
 use super::house::{House, demo_site};
 use super::villain::{Do, Villain, lets_in, offers, update};
 use lucarne::geometry::Size;
-use lucarne::node::act::Act;
 use lucarne::rfb::handshake::server::server_init;
 
 fn holds(bytes: &[u8], word: &str) -> bool {
@@ -74,7 +73,7 @@ async fn what_is_seen_of_a_pointer(villain: &Villain, house: &House) -> Vec<u8> 
     let picture = update(0, 0, 64, 48, RAW, &[b'#'; 64 * 48 * 4]);
     let shape = update(0, 0, 2, 2, -239, b"CANARY-CURSOR-2x2!");
     villain.will([lets_in(), vec![Do::Say(init), Do::Say(picture), Do::Say(shape)]].concat());
-    let _ = house.order(Act::Show { site: super::house::name("a") }).await;
+    let _ = house.shows("a").await;
     house.entry(|entry| entry.kind() == "source.refused" && entry.text("cause") == "up.encoding_not_requested").await;
     let mut eye = Eye::enter(house, &house.ticket("a").await, &[RAW, -223, -239]).await.unwrap();
     eye.ask(false).await;
@@ -116,11 +115,11 @@ async fn r12_no_word_of_a_site_reaches_a_viewer_a_counter_or_the_public_trace() 
     // A reason for refusing, on another day.
     let reason = [&[0][..], &13u32.to_be_bytes(), b"CANARY-REASON"].concat();
     villain.will(vec![Do::Say(b"RFB 003.008\n".to_vec()), Do::Hear(12), Do::Say(reason.clone())]);
-    let told = format!("{:?}", house.order(Act::Show { site: super::house::name("a") }).await);
+    let told = format!("{:?}", house.shows("a").await);
     assert!(told.contains("CANARY-REASON"), "an operator reads it, escaped: {told}");
     let refused = [offers(&[1]), vec![Do::Say([&1u32.to_be_bytes()[..], &reason[1..]].concat())]].concat();
     villain.will(refused);
-    let _ = house.order(Act::Show { site: super::house::name("a") }).await;
+    let _ = house.shows("a").await;
     let mut monitor = stranger(house.node().addresses.monitor.unwrap()).await;
     monitor.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut metrics = Vec::new();

@@ -1,6 +1,6 @@
 //! The command line, as people type it: a node from nothing to a picture, and what wrong settings say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
 
 use super::eye::{Eye, exact};
+use super::process::codes;
 use super::programs::{Program, free_port};
 use super::script::Script;
 
@@ -39,6 +40,103 @@ pub fn complains(config: &Path, arguments: &[&str], input: &str) -> String {
     String::from_utf8(done.stderr).unwrap()
 }
 
+/// People at their terminals: each with a login of their own.
+struct People {
+    config: PathBuf,
+    dir: PathBuf,
+    clock: Clock,
+}
+
+const PASSWORD: &str = "Correct-h0rse";
+
+impl People {
+    fn by_input(&self, who: &str, arguments: &[&str], input: &str, well: bool) -> String {
+        let session = self.dir.join(format!("session-{who}"));
+        let arguments = [&["--session", session.to_str().unwrap()], arguments].concat();
+        if well { says(&self.config, &arguments, input) } else { complains(&self.config, &arguments, input) }
+    }
+
+    fn by(&self, who: &str, arguments: &[&str]) -> String {
+        self.by_input(who, arguments, "", true)
+    }
+
+    fn complains(&self, who: &str, arguments: &[&str]) -> String {
+        self.by_input(who, arguments, "", false)
+    }
+
+    /// Opens an account by its code and logs in; gives the authenticator.
+    async fn enrols(&self, login: &str, name: Option<&str>, code: &str) -> String {
+        let name: Vec<&str> = name.into_iter().flat_map(|name| ["--name", name]).collect();
+        let words = self.by_input(login, &[&["enrol", login], name.as_slice()].concat(), &format!("{code}\n{PASSWORD}\n"), true);
+        let secret = words.lines().find_map(|line| line.strip_prefix("secret")).unwrap().trim().to_owned();
+        let digits = self.digits(&secret, 0);
+        self.by_input(login, &["login", login], &format!("{PASSWORD}\n{digits}\n"), true);
+        secret
+    }
+
+    fn digits(&self, secret: &str, steps: u64) -> String {
+        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+        let totp = totp_rs::Builder::new().with_algorithm(totp_rs::Algorithm::SHA1).with_secret(secret).build().unwrap();
+        totp.generate(self.clock.wall().unix_timestamp() as u64 + 30 * steps).to_string()
+    }
+
+    /// Adrien asks, Rachida approves; what each was given of a code.
+    fn together(&self, arguments: &[&str]) -> String {
+        let half = |words: &str| {
+            let line = words.lines().find_map(|line| line.strip_prefix("half"));
+            line.map(|line| line.split_whitespace().next().unwrap().to_owned()).unwrap_or_default()
+        };
+        let asked = self.by("adrien", arguments);
+        let request = asked.split_whitespace().nth(1).unwrap().trim_end_matches(';').to_owned();
+        assert!(self.by("rachida", &["request", "list"]).contains(&request));
+        assert!(self.complains("adrien", &["request", "approve", &request]).contains("another person must approve"));
+        let approved = self.by("rachida", &["request", "approve", &request]);
+        format!("{}-{}", half(&asked), half(&approved))
+    }
+}
+
+/// The first two people open their accounts, each by a code of their own.
+async fn genesis_by_commands(people: &People, old: &str, rssi: &str, admin: &str) {
+    let words = people.by_input("rssi", &["enrol", "rachida", "--name", "Rachida"], &format!("{old}\nCorrect-h0rse\n"), false);
+    assert!(words.contains("Unknown, expired or used enrolment code"), "{words}");
+    let words = people.by_input("rssi", &["enrol", "rachida", "--name", "Rachida"], &format!("{rssi}\nsimple\n"), false);
+    assert!(words.contains("at least 10 characters"), "{words}");
+    people.enrols("rachida", Some("Rachida Sécurité"), rssi).await;
+    people.enrols("adrien", Some("Adrien Gestion"), admin).await;
+}
+
+/// All that comes before a Show, as people type it.
+async fn a_visit_by_commands(people: &People, paper: &Path) -> String {
+    std::fs::write(paper, "what is agreed\n").unwrap();
+    let paper = paper.to_str().unwrap();
+    people.together(&["paper", "publish", "charter", paper, "--as", "1.0"]);
+    people.together(&["paper", "publish", "procedure", paper, "--as", "1.0"]);
+    people.together(&["site", "approve", "my-site"]);
+    let file = ["--job", "FP-7", "--job-date", "2026-01-05", "--clause", paper, "--clause-signed", "2026-01-05"];
+    let claire = ["account", "add", "claire", "--name", "Claire Martin", "--role", "auditor", "--awareness", &today(people)];
+    let code = people.together(&[&claire[..], &file[..]].concat());
+    people.enrols("claire", None, &code).await;
+    people.by("claire", &["charter", paper]);
+    let dominique = ["account", "add", "dominique", "--name", "Dominique Contact", "--role", "contact", "--site", "my-site"];
+    let code = people.together(&dominique);
+    let secret = people.enrols("dominique", None, &code).await;
+    let (opens, closes) = (format!("{}T00:00Z", today(people)), "2999-01-01T00:00Z");
+    let visit = ["--kind", "visit", "--site", "my-site", "--purpose", "Dossier patient", "--opens", &opens, "--closes", closes];
+    let place = ["--place", "Chez l'éditeur", "--agreed-by", "Dominique", "--agreed-on", "2026-01-05", "--class", "C1"];
+    let planned = people.by("adrien", &[&["engagement", "plan"], &visit[..], &place[..]].concat());
+    let engagement = planned.split_whitespace().nth(1).unwrap().to_owned();
+    people.by("adrien", &["engagement", "assign", &engagement, "claire"]);
+    let digits = format!("{}\n", people.digits(&secret, 1));
+    people.by_input("dominique", &["engagement", "accept", &engagement, "--no-health-data"], &digits, true);
+    people.by("dominique", &["engagement", "operator", &engagement, "Dominique Contact"]);
+    assert!(people.by("adrien", &["engagement", "list"]).contains("accepted  visit C1 on my-site"));
+    engagement
+}
+
+fn today(people: &People) -> String {
+    people.clock.wall().date().to_string()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     let dir = tempfile::TempDir::new().unwrap();
@@ -46,8 +144,11 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     let script = Script::start(2, number::TIGHT).await;
     let config = root.join("lucarne.toml");
     let root_text = root.to_str().unwrap();
-    says(&config, &["init", root_text], "");
-    assert!(complains(&config, &["init", root_text], "").contains("is a node already"));
+    let words = says(&config, &["init", root_text], "");
+    // Until somebody has used them, the codes are given anew.
+    let [old, _] = codes(&words);
+    let [rssi, admin] = codes(&says(&config, &["init", root_text], ""));
+    assert_ne!(old, rssi);
     let (viewers, monitor) = (free_port(), free_port());
     let text = std::fs::read_to_string(&config).unwrap();
     let text = text.replace("127.0.0.1:5901", &script.address.to_string()).replace("5920", &viewers.to_string());
@@ -58,17 +159,21 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
         checked.contains("offers None (1)") && checked.contains("note site my-site             neither TLS nor a password"),
         "{checked}"
     );
-    assert!(complains(&config, &["site", "show", "my-site"], "").contains("start it with `lucarne serve`"));
-    says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
-    assert!(complains(&config, &["account", "add", "paul", "--name", "Paul"], "simple\n").contains("at least 10 characters"));
+    assert!(complains(&config, &["site", "list"], "").contains("start it with `lucarne serve`"));
     let mut serve = Command::new(env!("CARGO_BIN_EXE_lucarne"));
     let node = Program::start(serve.args(["serve", "--log-json"]).env("LUCARNE_CONFIG", &config), &dir.path().join("serve.log"));
     while !root.join("data/control.sock").exists() {
         clock.sleep(Duration::from_millis(20)).await;
     }
-    assert!(complains(&config, &["account", "add", "claire", "--name", "Claire"], "Correct-h0rse\n").contains("exists already"));
-    assert_eq!(says(&config, &["site", "show", "my-site"], ""), "my-site is shown\n");
-    let ticket = says(&config, &["--json", "ticket", "claire", "my-site"], "");
+    let people = People { config: config.clone(), dir: dir.path().to_owned(), clock: clock.clone() };
+    genesis_by_commands(&people, &old, &rssi, &admin).await;
+    let engagement = a_visit_by_commands(&people, &dir.path().join("paper")).await;
+    let checked = people.by("claire", &["engagement", "check", &engagement]);
+    assert!(checked.contains("MISSING R18") && checked.matches("MISSING").count() == 1, "{checked}");
+    assert!(people.complains("claire", &["engagement", "show", &engagement]).contains("Your role does not allow this"));
+    assert_eq!(people.by("dominique", &["engagement", "show", &engagement]), "my-site is shown\n");
+    assert!(people.complains("claire", &["engagement", "ticket", &engagement]).contains("acknowledge the reminder"));
+    let ticket = people.by("claire", &["--json", "engagement", "ticket", &engagement, "--acknowledge"]);
     let ticket: serde_json::Value = serde_json::from_str(&ticket).unwrap();
     let secret = ticket["secret"].as_str().unwrap();
     let door = super::eye::Door {
@@ -82,9 +187,9 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     };
     let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
-    let sites = says(&config, &["site", "list"], "");
-    assert!(sites.contains("showing") && sites.contains("200×150") && sites.contains("1 looking"), "{sites}");
-    says(&config, &["account", "disable", "claire"], "");
+    let sites = people.by("dominique", &["site", "list"]);
+    assert!(sites.contains("showing") && sites.contains("200×150") && sites.contains("watched by Claire Martin"), "{sites}");
+    people.by("rachida", &["account", "disable", "claire"]);
     eye.watch_to_the_end().await;
     let mut entries = String::new();
     while !entries.contains("view.ended") {
@@ -93,7 +198,7 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     }
     assert!(entries.contains("view.ended") && entries.contains("account_disabled") && !entries.contains("Claire"), "{entries}");
     assert!(says(&config, &["trace", "tail", "-n", "100", "--sealed"], "").contains("Claire Martin"));
-    assert!(complains(&config, &["ticket", "nobody", "my-site"], "").contains("lucarne account list"));
+    assert!(people.complains("rachida", &["account", "unlock", "nobody"]).contains("lucarne account list"));
     drop(node);
     let words = std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
     assert!(!words.contains("laire") && !words.contains(&secret[..8]), "no person and no ticket in the logs: {words}");

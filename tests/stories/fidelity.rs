@@ -13,15 +13,15 @@ use super::house::{House, demo_site};
 use super::script::{GRADIENT, JPEG, Script};
 
 /// Claire, looking at site "a" in this session.
-pub fn identity(session: String) -> Identity {
-    Identity { who: "Claire Martin".to_owned(), what: "Cabinet a".to_owned(), session: SessionId::stored(session) }
+pub fn identity(session: String, class: &str) -> Identity {
+    Identity { who: "Claire Martin".to_owned(), what: format!("Cabinet a · {class}"), session: SessionId::stored(session) }
 }
 
 /// What a viewer must see of a picture of site "a": marked with its newest session.
 pub fn marked(house: &House, picture: &Picture, format: &PixelFormat) -> Picture {
     let entries = house.entries();
     let started = entries.iter().rev().find(|entry| entry.kind() == "view.started").unwrap();
-    let identity = identity(started.text("session").to_owned());
+    let identity = identity(started.text("session").to_owned(), started.text("class"));
     let mut marked = picture.clone();
     stamp(&mut marked, Point::default(), &Mark::new(&identity, datetime!(2026-03-01 10:00 UTC)));
     let mut shown = Picture::new(marked.size());
@@ -157,7 +157,7 @@ async fn a_site_that_may_lose_pixels_sends_jpeg_and_one_that_may_not_is_closed_f
     assert!(distance(&eye.picture) > 0, "it was JPEG");
     house.close().await;
     let house = House::open(&demo_site("a", script.address)).await;
-    let _ = house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await;
+    let _ = house.shows("a").await;
     house.entry(|entry| entry.kind() == "source.closed" && entry.text("cause") == "up.tight").await;
     house.close().await;
 }

@@ -3,7 +3,6 @@
 
 use lucarne::clock::Clock;
 use lucarne::geometry::Size;
-use lucarne::node::act::Act;
 use lucarne::picture::Picture;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number::{COPY_RECT, HEXTILE, RAW, RRE, TIGHT, TRLE, ZLIB, ZRLE};
@@ -13,7 +12,7 @@ use lucarne::tls::make_certificates;
 
 use super::bystander::Bystander;
 use super::eye::{Eye, exact};
-use super::house::{House, demo_site, name};
+use super::house::{House, demo_site};
 use super::script::Script;
 use super::villain::{Do, Villain, lets_in, offers, shows_then, update};
 
@@ -225,7 +224,7 @@ async fn plays(rows: Vec<Row>) {
         let (before, said) = (said(&acts[..last]), said(&acts));
         villain.will(acts);
         let known = house.entries().len();
-        let show = house.order(Act::Show { site: name(site) });
+        let show = house.shows(site);
         let time = async {
             house.clock.sleep(std::time::Duration::from_millis(50)).await;
             for _ in 0..seconds.div_ceil(2) {
@@ -286,7 +285,7 @@ async fn row_9_an_unknown_answer_to_a_password_is_never_tried_again() {
         let acts = [offers(&[2]), vec![Do::Say(vec![5; 16]), Do::Hear(16), Do::Say(result.to_be_bytes().to_vec())]].concat();
         villain.will(acts);
         let known = house.entries().len();
-        let _ = house.order(Act::Show { site: name("password") }).await;
+        let _ = house.shows("password").await;
         house
             .until(|| {
                 let entries = house.entries();
@@ -307,7 +306,7 @@ async fn row_4_what_is_offered_in_vain_is_named_by_number() {
     let (villain, script) = (Villain::start(Clock::system()).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
     villain.will(offers(&[17, 30, 5]));
-    let words = format!("{:?}", house.order(Act::Show { site: name("bare") }).await);
+    let words = format!("{:?}", house.shows("bare").await);
     assert!(words.contains("Ultra (17), Apple Diffie-Hellman (30), RA2 (5)"), "{words}");
     house.close().await;
 }
@@ -340,7 +339,7 @@ async fn row_30_a_link_reset_in_mid_rectangle_leaves_nothing_on_the_next_screen(
     let (villain, script) = (Villain::start(Clock::system()).await, Script::start(1, RAW).await);
     let house = stage(dir.path(), &villain, &script).await;
     villain.will(shows_then(vec![Do::Hear(40), Do::Say(update(0, 0, 64, 48, RAW, &[0xff; 600])), Do::Reset]));
-    let _ = house.order(Act::Show { site: name("bare") }).await;
+    let _ = house.shows("bare").await;
     house.entry(|entry| entry.kind() == "source.closed").await;
     let init = server_init(Size::new(80, 60), &PixelFormat::NATIVE, "x");
     let picture = update(0, 0, 80, 60, RAW, &[0x20; 80 * 60 * 4]);

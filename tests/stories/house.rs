@@ -1,13 +1,17 @@
 //! A node with its sites, in a directory of its own, under a clock that the story moves.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::config::Config;
+use lucarne::demo::rehearsal::{Auditor, Company, Person, went_well};
+use lucarne::governance::{Kind, Right, Standing};
+use lucarne::id::EngagementId;
 use lucarne::id::SiteName;
-use lucarne::node::Node;
 use lucarne::node::act::{Act, Outcome, Site};
+use lucarne::node::{Node, open_desk};
 use lucarne::tls;
 use lucarne::trace::{Entry, tail};
 use tempfile::TempDir;
@@ -22,8 +26,13 @@ const BEGINNING: OffsetDateTime = datetime!(2026-03-01 10:00 UTC);
 pub struct House {
     pub dir: TempDir,
     pub clock: Clock,
+    text: String,
     config: Config,
     node: Option<Node>,
+    /// The people: an auditor called "claire", and a contact at each site.
+    pub company: Company,
+    /// The engagement on each site.
+    engagements: tokio::sync::Mutex<HashMap<SiteName, EngagementId>>,
     /// The server of the rows, if this run is about PostgreSQL.
     _server: Option<Postgres>,
 }
@@ -75,22 +84,66 @@ impl House {
         let limit = if viewers.contains("connections_per_minute") { "" } else { "connections_per_minute = 10000" };
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:0\"\ntls_first = \"127.0.0.1:0\"\nlocal = \"127.0.0.1:0\"\n\
-             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\n{limit}\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n{sites}"
+             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\n{limit}\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n\
+             [accounts]\nhashing = {{ mebibytes = 19, passes = 2 }}\ninactive_days = 365\n{sites}"
         );
         let config = Config::parse(&dir.path().join("lucarne.toml"), &text).unwrap();
+        let links = open_desk(&config, &clock).await.unwrap().begin_and_close().await.unwrap();
         let node = Node::start(&config, clock.clone()).await.unwrap();
-        let house = Self { dir, clock, config, node: Some(node), _server: None };
-        let act = Act::AddAccount { login: "claire".into(), name: "Claire Martin".into(), password: "Correct-h0rse".into() };
-        assert!(matches!(house.order(act).await, Outcome::Done { .. }));
-        house
+        let codes = [links[0].code.as_str(), links[1].code.as_str()];
+        let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
+        let sites: Vec<SiteName> = config.sites.iter().map(|site| site.name.clone()).collect();
+        let company = Company::found(&**node.shared(), codes, auditor, &sites).await.unwrap();
+        Self { dir, clock, text, config, node: Some(node), company, engagements: Default::default(), _server: None }
     }
 
     pub fn node(&self) -> &Node {
         self.node.as_ref().unwrap()
     }
 
+    /// Ordered by whom it falls to.
     pub async fn order(&self, act: Act) -> Outcome {
-        self.node().shared().perform(act).await
+        let company = &self.company;
+        let contact = |site: &SiteName| &company.contacts[site];
+        let person = match (&act, act.right()) {
+            (Act::Pause { site } | Act::Stop { site }, _) => contact(site),
+            (_, Some(Right::Look)) => &company.auditor,
+            (_, Some(Right::Consent | Right::Show)) => {
+                let engagements = self.engagements.lock().await;
+                let site = engagements.iter().find(|(_, id)| Some(*id) == act.engagement()).map(|(site, _)| site);
+                contact(site.unwrap())
+            }
+            (_, Some(Right::Approve | Right::Review)) => &company.rssi,
+            _ => &company.admin,
+        };
+        self.by(person, act).await
+    }
+
+    /// Ordered by somebody.
+    pub async fn by(&self, person: &Person, act: Act) -> Outcome {
+        person.order(&**self.node().shared(), act).await.unwrap()
+    }
+
+    /// The engagement on a site: planned, accepted, for a year.
+    pub async fn engagement(&self, site: &str) -> EngagementId {
+        let site = name(site);
+        let mut engagements = self.engagements.lock().await;
+        if let Some(known) = engagements.get(&site) {
+            return known.clone();
+        }
+        let kind = self.config.sites.iter().find(|s| s.name == site).map_or(Kind::Demo, |site| site.kind);
+        let terms = self.company.terms(&site, kind, self.clock.wall() - time::Duration::days(1), time::Duration::days(401));
+        let id = self.company.engage(&**self.node().shared(), terms).await.unwrap();
+        engagements.insert(site, id.clone());
+        id
+    }
+
+    /// Two people say that a site's masks are right for this size.
+    pub async fn confirm(&self, site: &str, width: u16, height: u16) {
+        let Outcome::Asked { request, .. } = self.order(Act::AskMasks { site: name(site), width, height }).await else {
+            panic!("nothing was asked");
+        };
+        went_well(self.order(Act::Approve { request }).await).unwrap();
     }
 
     #[track_caller]
@@ -99,11 +152,22 @@ impl House {
     }
 
     pub async fn show(&self, site: &str) {
-        Self::done(self.order(Act::Show { site: name(site) }).await);
+        Self::done(self.shows(site).await);
     }
 
+    /// What comes of a Show that may fail.
+    pub async fn shows(&self, site: &str) -> Outcome {
+        let engagement = self.engagement(site).await;
+        self.order(Act::Show { engagement, wait: false }).await
+    }
+
+    /// Viewers wait before a blank screen, whether the site was shown before or not.
     pub async fn pause(&self, site: &str) {
-        Self::done(self.order(Act::Pause { site: name(site) }).await);
+        let act = match self.site(site).await.standing {
+            Standing::Stopped => Act::Show { engagement: self.engagement(site).await, wait: true },
+            Standing::Paused | Standing::Showing => Act::Pause { site: name(site) },
+        };
+        Self::done(self.order(act).await);
     }
 
     pub async fn stop(&self, site: &str) {
@@ -112,7 +176,13 @@ impl House {
 
     /// A ticket for "claire": the long form and the short one.
     pub async fn tickets(&self, site: &str) -> (String, String) {
-        match self.order(Act::IssueTicket { login: "claire".into(), site: name(site), short: true, certificate: None }).await {
+        self.tickets_for(site, None).await
+    }
+
+    /// The same, bound to a workstation.
+    pub async fn tickets_for(&self, site: &str, certificate: Option<[u8; 32]>) -> (String, String) {
+        let engagement = self.engagement(site).await;
+        match self.order(Act::IssueTicket { engagement, acknowledged: true, short: true, certificate }).await {
             Outcome::Ticket { secret, short, .. } => (secret, short.unwrap()),
             other => panic!("{other:?}"),
         }
@@ -162,6 +232,13 @@ impl House {
     pub async fn restart(&mut self) {
         self.node.take().unwrap().stop().await;
         self.node = Some(Node::start(&self.config, self.clock.clone()).await.unwrap());
+    }
+
+    /// The node stops and starts again with other settings.
+    pub async fn change_settings(&mut self, change: impl Fn(&str) -> String) {
+        self.text = change(&self.text);
+        self.config = Config::parse(&self.dir.path().join("lucarne.toml"), &self.text).unwrap();
+        self.restart().await;
     }
 
     pub async fn close(mut self) {

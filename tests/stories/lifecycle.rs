@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt;
 
 use super::eye::{Door, Eye, exact};
 use super::fidelity::marked;
-use super::house::{House, demo_site, name};
+use super::house::{House, demo_site};
 use super::script::{Mood, Script};
 
 async fn house_showing(frames: usize) -> (Script, House) {
@@ -270,7 +270,7 @@ async fn a_restart_shows_nothing_by_itself() {
 async fn a_disabled_account_loses_its_pictures_at_once() {
     let (_script, house) = house_showing(3).await;
     let eye = looking(&house).await;
-    let disable = Act::EnableAccount { login: "claire".into(), enabled: false };
+    let disable = Act::DisableAccount { login: "claire".into() };
     let (_, outcome) = tokio::join!(eye.watch_to_the_end(), house.order(disable));
     assert!(matches!(outcome, Outcome::Done { .. }));
     let ended = house.entry(|entry| entry.kind() == "view.ended").await;
@@ -285,8 +285,7 @@ async fn what_changes_under_a_mask_is_not_even_told_to_have_changed() {
     let script = Script::start(60, number::RAW).await;
     let site = format!("{}masks = [[0, 108, 200, 24]]\n", demo_site("a", script.address));
     let house = House::open(&site).await;
-    let confirm = Act::ConfirmMasks { site: name("a"), width: 200, height: 150 };
-    assert!(matches!(house.order(confirm).await, Outcome::Done { .. }));
+    house.confirm("a", 200, 150).await;
     house.show("a").await;
     let mut eye = looking(&house).await;
     let mut bare = script.last();
@@ -312,8 +311,7 @@ async fn masked_places_are_never_shown_and_wait_for_their_size_to_be_confirmed()
     assert!(eye.update().await);
     house.until(|| (script.log(0).len() > 100).then_some(())).await;
     assert!(!shows_the_site(&eye.picture), "blank until the masks are confirmed");
-    let confirm = Act::ConfirmMasks { site: name("a"), width: 200, height: 150 };
-    assert!(matches!(house.order(confirm).await, Outcome::Done { .. }));
+    house.confirm("a", 200, 150).await;
     let mut bare = script.last();
     bare.fill(lucarne::geometry::Rect::new(0, 100, 200, 40), Pixel::BLACK);
     let expected = marked(&house, &bare, &PixelFormat::NATIVE);

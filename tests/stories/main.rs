@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod anything;
 mod bystander;
 mod canaries;
 mod child;
@@ -16,6 +17,7 @@ mod cut_short;
 mod disk;
 #[path = "../wire/encoders.rs"]
 mod encoders;
+mod engagements;
 mod eye;
 mod fidelity;
 mod film;
@@ -26,11 +28,13 @@ mod lifecycle;
 mod limits;
 mod non_interference;
 mod passwords;
+mod people;
 mod postgres;
 mod process;
 mod programs;
 mod real_sites;
 mod real_viewers;
+mod roles;
 mod script;
 mod store;
 mod strangers;

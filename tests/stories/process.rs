@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lucarne::clock::Clock;
+use lucarne::demo::rehearsal::{Auditor, ByControl, Rehearsal, went_well};
+use lucarne::id::SiteName;
+use lucarne::node::act::{Act, Outcome};
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
 use lucarne::trace::{Entry, tail};
 use tempfile::TempDir;
 
-use super::cli::{complains, says};
+use super::cli::says;
 use super::eye::{Door, Eye, exact};
 use super::programs::{Program, free_port};
 use super::script::Script;
@@ -22,6 +26,8 @@ pub struct Served {
     dir: TempDir,
     viewers: u16,
     pub clock: Clock,
+    /// Those who order by its control socket.
+    pub people: Arc<Rehearsal>,
     _script: Script,
 }
 
@@ -40,17 +46,54 @@ pub async fn served_with(line: &str, more: &str) -> Served {
     let (dir, clock, script) = (TempDir::new().unwrap(), Clock::system(), Script::start(2, number::TIGHT).await);
     let root = dir.path().join("n1");
     let (config, viewers) = (root.join("lucarne.toml"), free_port());
-    says(&config, &["init", root.to_str().unwrap()], "");
+    let mut words = says(&config, &["init", root.to_str().unwrap()], "");
     let text = std::fs::read_to_string(&config).unwrap();
     let text = text.replace("127.0.0.1:5901", &script.address.to_string()).replace("5920", &viewers.to_string());
     let text = text.replace("# connections_per_minute = 30 ", "connections_per_minute = 10000 ");
-    std::fs::write(&config, format!("{}\n{more}", text.replace("9620", &free_port().to_string()))).unwrap();
-    says(&config, &["account", "add", "claire", "--name", "Claire Martin"], "Correct-h0rse\n");
+    let accounts = "[accounts]\nhashing = { mebibytes = 19, passes = 2 }";
+    std::fs::write(&config, format!("{}\n{accounts}\n{more}", text.replace("9620", &free_port().to_string()))).unwrap();
+    if !more.is_empty() {
+        // A store of its own begins anew.
+        words = says(&config, &["init", root.to_str().unwrap()], "");
+    }
     let command = format!("{line} serve").replace("$DATA", root.join("data").to_str().unwrap());
     let node = serve(&command, &config, dir.path());
-    let served = Served { node, config, dir, viewers, clock, _script: script };
-    served.until(|| std::net::TcpStream::connect(("127.0.0.1", viewers)).is_ok()).await;
-    served
+    let data = control_of(&root.join("data"), line, node.id());
+    let stage = ByControl { data, clock: clock.clone() };
+    let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
+    let [rssi, admin] = codes(&words);
+    let people = Rehearsal::begin(stage, [&rssi, &admin], auditor, &[site()]).await;
+    let people =
+        people.unwrap_or_else(|error| panic!("{error:#}: {}", std::fs::read_to_string(dir.path().join("serve.log")).unwrap()));
+    Served { node, config, dir, viewers, clock, people: Arc::new(people), _script: script }
+}
+
+/// Where orders go: in a mount namespace of its own, the node has its directory elsewhere.
+fn control_of(data: &Path, line: &str, node: u32) -> PathBuf {
+    let inside = PathBuf::from(format!("/proc/{node}/root{}", data.display()));
+    if line.contains("unshare") { inside } else { data.to_owned() }
+}
+
+fn site() -> SiteName {
+    SiteName::new("my-site").unwrap()
+}
+
+/// The codes that `lucarne init` gave: the first rssi's, then the first admin's.
+pub fn codes(words: &str) -> [String; 2] {
+    ["rssi", "admin"].map(|role| {
+        let line = words.lines().find(|line| line.trim().starts_with(&format!("first {role}")));
+        line.unwrap().split_whitespace().last().unwrap().to_owned()
+    })
+}
+
+async fn until(clock: &Clock, dir: &Path, mut ready: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if ready() {
+            return;
+        }
+        clock.sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not come: {}", std::fs::read_to_string(dir.join("serve.log")).unwrap());
 }
 
 fn serve(command: &str, config: &Path, dir: &Path) -> Program {
@@ -69,29 +112,42 @@ impl Served {
         self.node.0.kill().unwrap();
         self.node.0.wait().unwrap();
         self.node = serve(&format!("exec {} serve", env!("CARGO_BIN_EXE_lucarne")), &self.config, self.dir.path());
-        self.until(|| std::net::TcpStream::connect(("127.0.0.1", self.viewers)).is_ok()).await;
+        let socket = self.people.stage.data.join("control.sock");
+        self.until(|| std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
     }
 
-    async fn until(&self, mut ready: impl FnMut() -> bool) {
-        for _ in 0..1000 {
-            if ready() {
-                return;
-            }
-            self.clock.sleep(Duration::from_millis(20)).await;
-        }
-        panic!("it did not come: {}", std::fs::read_to_string(self.dir.path().join("serve.log")).unwrap());
+    async fn until(&self, ready: impl FnMut() -> bool) {
+        until(&self.clock, self.dir.path(), ready).await;
+    }
+
+    /// What comes of a Show.
+    async fn shows(&self) -> Outcome {
+        self.people.show(&site()).await.unwrap()
+    }
+
+    async fn is_shown(&self) {
+        went_well(self.shows().await).unwrap();
+    }
+
+    /// Viewers may come and wait.
+    async fn lets_wait(&self) {
+        let act = Act::Show { engagement: self.people.engagement(&site()).unwrap().clone(), wait: true };
+        went_well(self.people.company.contacts[&site()].order(&self.people.stage, act).await.unwrap()).unwrap();
+    }
+
+    async fn reloads(&self) -> Outcome {
+        self.people.company.admin.order(&self.people.stage, Act::Reload).await.unwrap()
     }
 
     async fn looks(&self) -> Eye {
-        assert_eq!(says(&self.config, &["site", "show", "my-site"], ""), "my-site is shown\n");
+        self.is_shown().await;
         let mut eye = self.enters(&exact(number::TIGHT)).await;
         assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
         eye
     }
 
     async fn enters(&self, encodings: &[i32]) -> Eye {
-        let ticket: serde_json::Value =
-            serde_json::from_str(&says(&self.config, &["--json", "ticket", "claire", "my-site"], "")).unwrap();
+        let secret = self.people.ticket(&site()).await.unwrap();
         let door = Door {
             viewers: ([127, 0, 0, 1], self.viewers).into(),
             tls_first: None,
@@ -101,8 +157,7 @@ impl Served {
             window: None,
             exclusive: false,
         };
-        let secret = ticket["secret"].as_str().unwrap();
-        Eye::through(&door, "claire", secret, PixelFormat::NATIVE, encodings).await.unwrap()
+        Eye::through(&door, "claire", &secret, PixelFormat::NATIVE, encodings).await.unwrap()
     }
 }
 
@@ -177,13 +232,13 @@ async fn a_served_node_dumps_no_core_gains_no_privilege_and_keeps_to_its_own_fil
     let own = std::fs::read(certs.join("viewers.pem")).unwrap();
     std::fs::remove_file(certs.join("viewers.pem")).unwrap();
     std::os::unix::fs::symlink(elsewhere.join("viewers.pem"), certs.join("viewers.pem")).unwrap();
-    let words = complains(&served.config, &["reload"], "");
+    let words = format!("{:?}", served.reloads().await);
     let confined = std::fs::read_to_string(served.dir.path().join("serve.log")).unwrap().contains("confined by Landlock");
     assert!(confined && words.contains("ermission denied"), "{words}");
     // Put back where it was, it is read; SIGHUP does the same.
     std::fs::remove_file(certs.join("viewers.pem")).unwrap();
     std::fs::write(certs.join("viewers.pem"), own).unwrap();
-    assert!(says(&served.config, &["reload"], "").contains("viewers now meet the certificate"));
+    assert!(format!("{:?}", served.reloads().await).contains("viewers now meet the certificate"));
     assert!(Command::new("kill").args(["-HUP", &served.node.id().to_string()]).status().unwrap().success());
     served.until(|| entries(&served.data().join("trace")).iter().filter(|(kind, _)| kind == "config.changed").count() == 2).await;
     eye.ask(false).await;
@@ -260,13 +315,13 @@ async fn class_stale_memory_what_is_sent_does_not_depend_on_what_memory_held() {
     let mut sent = Vec::new();
     for poison in [0x5a, 0xc3] {
         let served = served(&format!("env MALLOC_PERTURB_={poison}")).await;
-        assert!(says(&served.config, &["site", "pause", "my-site"], "").contains("my-site is paused"));
+        served.lets_wait().await;
         let whole = [3, 0, 0, 0, 0, 0, 255, 255, 255, 255];
         let mut eye =
             served.enters(&[number::RAW, number::EXTENDED_DESKTOP_SIZE, number::FENCE, number::CONTINUOUS_UPDATES]).await;
         eye.send(&whole).await;
         let mut bytes = eye.take_all().await;
-        assert_eq!(says(&served.config, &["site", "show", "my-site"], ""), "my-site is shown\n");
+        served.is_shown().await;
         for _ in 0..2 {
             eye.send(&whole).await;
             bytes.extend(eye.take_all().await);
@@ -302,12 +357,6 @@ async fn r44_on_a_full_disk_pictures_end_and_their_ends_are_written_from_the_res
     // A file system of its own for the node, in a mount namespace that ends with it.
     let served = served("unshare -m sh -c 'cp -a $DATA $DATA.kept && mount -t tmpfs -o size=80m lucarne $DATA && cp -a $DATA.kept/. $DATA/ && exec \"$0\" \"$@\"'").await;
     let inside = PathBuf::from(format!("/proc/{}/root{}", served.node.id(), served.data().display()));
-    // Orders go to the socket inside the namespace.
-    let config = served.dir.path().join("inside.toml");
-    let text = std::fs::read_to_string(&served.config).unwrap();
-    let text = text.replace("data = \"data\"", &format!("data = {:?}", inside));
-    std::fs::write(&config, text.replace("\"certs/", &format!("\"{}/n1/certs/", served.dir.path().display()))).unwrap();
-    let served = Served { config, ..served };
     let eye = served.looks().await;
     let filler = inside.join("filler");
     let status = Command::new("dd").args(["if=/dev/zero", &format!("of={}", filler.display()), "bs=1k"]).output().unwrap();
@@ -325,7 +374,7 @@ async fn r44_on_a_full_disk_pictures_end_and_their_ends_are_written_from_the_res
             .await;
     };
     tokio::join!(end, eye.watch_to_the_end());
-    let words = complains(&served.config, &["site", "show", "my-site"], "");
+    let words = format!("{:?}", served.shows().await);
     assert!(words.contains("disk"), "nothing is shown: {words}");
     std::fs::remove_file(&filler).unwrap();
     served.until(|| entries(&trace).iter().any(|(kind, _)| kind == "log.gap")).await;

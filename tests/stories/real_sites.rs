@@ -95,7 +95,7 @@ async fn x11vnc_is_seen_as_it_is() {
     let _server = x11vnc(&display, port, &["-nopw"]);
     let house = House::open(&demo_site("a", local(port))).await;
     // x11vnc takes a moment to listen: Show tries again by itself.
-    let _ = house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await;
+    let _ = house.shows("a").await;
     house.pass(2).await;
     house.entry(|entry| entry.kind() == "source.opened").await;
     sees(&house, &display, number::HEXTILE).await;
@@ -118,7 +118,7 @@ async fn a_site_made_with_libvncserver_is_seen_as_it_is_and_receives_no_input() 
     let (program, log) = (build("site", dir.path(), &["-lvncserver", "-lvncclient"]), dir.path().join("inputs"));
     let _site = Program::start(Command::new(program).arg(port.to_string()).arg(&log), &dir.path().join("site.log"));
     let house = House::open(&demo_site("a", local(port))).await;
-    let _ = house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await;
+    let _ = house.shows("a").await;
     house.pass(2).await;
     house.entry(|entry| entry.kind() == "source.opened").await;
     let mut expected = Picture::new(Size::new(320, 200));
@@ -197,7 +197,7 @@ async fn a_site_with_another_certificate_is_not_entered_and_gets_no_password() {
     make_certificates(other.path(), &["localhost".to_owned()]).unwrap();
     let login = format!("login = {{ password_file = {:?} }}", dir.path().join("site.password"));
     let house = House::open(&tls_site(port, other.path(), &login)).await;
-    let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
+    let outcome = format!("{:?}", house.shows("a").await);
     assert!(outcome.contains("certificate is not trusted"), "{outcome}");
     house.entry(|entry| entry.kind() == "source.refused" && entry.text("cause") == "up.tls_untrusted").await;
     house.close().await;
@@ -211,7 +211,7 @@ async fn a_refused_login_is_never_tried_again_by_itself() {
     let (_display, port) = tls_server(dir.path(), "X509Vnc").await;
     let login = format!("login = {{ password_file = {:?} }}", dir.path().join("site.password"));
     let house = House::open(&tls_site(port, dir.path(), &login)).await;
-    let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
+    let outcome = format!("{:?}", house.shows("a").await);
     assert!(outcome.contains("refused the login"), "{outcome}");
     house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "needs_operator").await;
     house.pass(120).await;
@@ -236,7 +236,7 @@ async fn what_a_site_offers_and_lucarne_cannot_is_named() {
     )
     .await;
     let house = House::open(&demo_site("a", local(port))).await;
-    let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
+    let outcome = format!("{:?}", house.shows("a").await);
     assert!(outcome.contains("the site offers only VncAuth (2); configure it to offer None (1)"), "{outcome}");
     house.close().await;
 }
@@ -260,7 +260,7 @@ async fn silence_after_a_password_is_read_as_a_refusal() {
     });
     let login = format!("login = {{ password_file = {:?} }}\n", dir.path().join("site.password"));
     let house = House::open(&format!("{}{login}", demo_site("a", address))).await;
-    let outcome = format!("{:?}", house.order(lucarne::node::act::Act::Show { site: super::house::name("a") }).await);
+    let outcome = format!("{:?}", house.shows("a").await);
     assert!(outcome.contains("refused the login"), "{outcome}");
     house.entry(|entry| entry.kind() == "site.standing" && entry.text("cause") == "needs_operator").await;
     house.pass(120).await;

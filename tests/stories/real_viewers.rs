@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::geometry::{Pixel, Rect, Size};
-use lucarne::node::act::{Act, Outcome};
 use lucarne::picture::Picture;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
@@ -300,11 +299,7 @@ async fn behind_a_tunnel_a_short_ticket_serves_its_own_workstation_only() {
     let certificate = lucarne::tls::certificates(&dir.path().join("poste1.pem")).unwrap();
     let ticket = async || {
         let certificate = Some(lucarne::tls::fingerprint(&certificate[0]));
-        let act = Act::IssueTicket { login: "claire".into(), site: super::house::name("a"), short: true, certificate };
-        match house.order(act).await {
-            Outcome::Ticket { secret, short, .. } => (secret, short.unwrap()),
-            other => panic!("{other:?}"),
-        }
+        house.tickets_for("a", certificate).await
     };
     let (secret, short) = ticket().await;
     assert!(vnc_rs_looks(port2, short.clone()).await.is_none(), "another workstation");

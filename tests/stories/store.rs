@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::config::Config;
-use lucarne::governance::{Refusal, Standing};
-use lucarne::id::random;
+use lucarne::demo::rehearsal::Stage;
+use lucarne::governance::account::File;
+use lucarne::governance::{Refusal, Role, Standing};
+use lucarne::id::{RequestId, random};
 use lucarne::node::act::{Act, Outcome};
-use lucarne::node::control;
 use lucarne::rfb::encoding::number;
 use lucarne::tls;
 
@@ -22,6 +23,12 @@ use super::house::{House, demo_site, name};
 use super::postgres::Postgres;
 use super::process::{served_with, whole_entries};
 use super::script::{SIZE, Script};
+
+/// Somebody is to join.
+fn join(login: &str) -> Act {
+    let (name, roles) = ("Paul Durand".to_owned(), vec![Role::Auditor]);
+    Act::AskJoin { login: login.to_owned(), name, roles, site: None, file: File::default(), ends: None }
+}
 
 async fn house() -> (Script, House, Postgres) {
     let script = Script::start(3, number::RAW).await;
@@ -55,7 +62,6 @@ async fn a_store_that_does_not_answer_for_five_seconds_ends_pictures_until_it_is
     assert_eq!(ended.text("cause"), "no_store");
     let took = house.clock.now() - lost;
     assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(8), "{took:?}");
-    assert_eq!(house.site("a").await.standing, Standing::Paused);
     // Neither somebody with a ticket nor an order is let through; both are told.
     let refused = Eye::enter(&house, &spare, &exact(number::RAW)).await.err().unwrap();
     assert!(refused.contains(Refusal::NoStore.words().rsplit(" / ").next().unwrap()), "{refused}");
@@ -79,20 +85,19 @@ async fn what_was_acknowledged_is_there_after_the_server_crashed_and_is_traced_o
     let (_script, mut house, mut server) = house().await;
     let mut told = Vec::new();
     for n in 0..4 {
-        let login = format!("person{n}");
-        let act = Act::AddAccount { login: login.clone(), name: "Paul Durand".into(), password: "Correct-h0rse".into() };
-        if matches!(house.order(act).await, Outcome::Done { .. }) {
-            told.push(login);
+        if let Outcome::Asked { request, .. } = house.order(join(&format!("person{n}"))).await {
+            told.push(request);
         }
     }
     assert_eq!(told.len(), 4);
+    let made = |house: &House| house.entries().iter().filter(|entry| entry.kind() == "request.made").count();
+    let before = made(&house);
     server.crash();
     server.go_on(&house.clock).await;
     house.restart().await;
-    let Outcome::Accounts { accounts } = house.order(Act::ListAccounts).await else { panic!("the accounts") };
-    assert!(told.iter().all(|login| accounts.iter().any(|account| account.login == *login)), "{accounts:?}");
-    let created = house.entries().into_iter().filter(|entry| entry.kind() == "account.created");
-    assert_eq!(created.count(), told.len() + 1);
+    let Outcome::Requests { requests } = house.order(Act::ListRequests).await else { panic!("the requests") };
+    assert!(told.iter().all(|id| requests.iter().any(|request| request.id == *id)), "{requests:?}");
+    assert_eq!(made(&house), before);
     house.close().await;
 }
 
@@ -128,7 +133,8 @@ async fn a_wire_to_the_server_that_dies_in_silence_ends_pictures_and_is_not_wait
 fn six_orders(house: &House) -> Vec<JoinHandle<Outcome>> {
     let order = |n: u16| {
         let shared = Arc::clone(house.node().shared());
-        tokio::spawn(async move { shared.perform(Act::ConfirmMasks { site: name("a"), width: n, height: n }).await })
+        let order = house.company.admin.orders(Act::AskMasks { site: name("a"), width: n, height: n });
+        tokio::spawn(async move { shared.perform(order).await })
     };
     (1..=6).map(order).collect()
 }
@@ -165,8 +171,8 @@ async fn a_lock_that_others_hold_fails_acts_and_ends_no_picture() {
     }
     assert!(somebody.wait().unwrap().success());
     for n in 10..20u16 {
-        let outcome = house.order(Act::ConfirmMasks { site: name("a"), width: n, height: n }).await;
-        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+        let outcome = house.order(Act::AskMasks { site: name("a"), width: n, height: n }).await;
+        assert!(matches!(outcome, Outcome::Asked { .. }), "{outcome:?}");
     }
     assert!(!house.entries().iter().any(|entry| entry.kind() == "view.ended" || entry.kind() == "store.lost"));
     eye.ask(false).await;
@@ -178,38 +184,41 @@ async fn a_lock_that_others_hold_fails_acts_and_ends_no_picture() {
 async fn a_server_is_one_nodes_at_a_time() {
     let (_script, house, server) = house().await;
     let dir = tempfile::TempDir::new().unwrap();
+    let house_key = dir.path().join("key");
+    std::fs::copy(house.dir.path().join("data/key"), &house_key).unwrap();
     let config = dir.path().join("n2/lucarne.toml");
     says(&config, &["init", dir.path().join("n2").to_str().unwrap()], "");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("{text}\n{}", server.settings())).unwrap();
-    assert!(complains(&config, &["account", "list"], "").contains("another node uses this database"));
+    assert!(complains(&config, &["migrate"], "").contains("another node uses this database"));
     house.close().await;
-    assert!(says(&config, &["account", "list"], "").contains("claire"));
+    // Its second factors are of the other's key.
+    assert!(complains(&config, &["migrate"], "").contains("put it back from its copy"));
+    std::fs::copy(house_key, config.with_file_name("data/key")).unwrap();
+    assert!(says(&config, &["migrate"], "").contains("is of this version"));
 }
 
-/// Four people add accounts without a pause while the node is killed: who was told that an account was added finds it,
-/// and every account that there is has one entry.
+/// Four people ask for accounts without a pause while the node is killed: who was told that it was asked finds it, and
+/// everything that was asked has one entry.
 async fn killed_in_the_middle_of_acts(store: &str) {
     let mut served = served_with(&format!("exec {}", env!("CARGO_BIN_EXE_lucarne")), store).await;
-    let mut told = vec!["claire".to_owned()];
+    let mut told: Vec<RequestId> = Vec::new();
     for round in 0..4 {
-        let add = |task: u64| {
-            let (data, clock) = (served.data(), served.clock.clone());
+        let ask = |task: u64| {
+            let people = Arc::clone(&served.people);
             tokio::spawn(async move {
                 let mut told = Vec::new();
                 for n in 0.. {
-                    let login = format!("p{round}-{task}-{n}");
-                    let act =
-                        Act::AddAccount { login: login.clone(), name: "Paul Durand".into(), password: "Correct-h0rse".into() };
-                    match control::order(&data, &act, &clock).await {
-                        Ok(Some(Outcome::Done { .. })) => told.push(login),
+                    let order = people.company.admin.orders(join(&format!("p{round}-{task}-{n}")));
+                    match people.stage.order(order).await {
+                        Ok(Outcome::Asked { request, .. }) => told.push(request),
                         _ => break,
                     }
                 }
                 told
             })
         };
-        let tasks: Vec<_> = (0..4).map(add).collect();
+        let tasks: Vec<_> = (0..4).map(ask).collect();
         let moment = u64::from(u16::from_le_bytes(random()) % 1000);
         served.clock.sleep(Duration::from_millis(700 + moment)).await;
         served.kill_and_start().await;
@@ -218,13 +227,16 @@ async fn killed_in_the_middle_of_acts(store: &str) {
             told.extend(task.await.unwrap());
         }
         assert!(told.len() > before, "acts were going on");
-        let listed: serde_json::Value = serde_json::from_str(&says(&served.config, &["--json", "account", "list"], "")).unwrap();
-        let mut listed: Vec<String> =
-            listed["accounts"].as_array().unwrap().iter().map(|account| account["login"].as_str().unwrap().to_owned()).collect();
-        let missing: Vec<_> = told.iter().filter(|login| !listed.contains(login)).collect();
+        let listed = served.people.company.admin.order(&served.people.stage, Act::ListRequests).await.unwrap();
+        let Outcome::Requests { requests } = listed else { panic!("the requests") };
+        let mut listed: Vec<String> = requests.into_iter().map(|request| request.id.to_string()).collect();
+        let missing: Vec<_> = told.iter().filter(|id| !listed.contains(&id.to_string())).collect();
         assert!(missing.is_empty(), "round {round}, at {moment} ms: {missing:?} were acknowledged and are lost");
-        let created = whole_entries(&served.data().join("trace")).into_iter().filter(|entry| entry.kind() == "account.created");
-        let mut traced: Vec<String> = created.map(|entry| entry.sealed.unwrap()["login"].as_str().unwrap().to_owned()).collect();
+        let made = whole_entries(&served.data().join("trace")).into_iter();
+        let made = made.filter(|entry| entry.kind() == "request.made" && entry.text("change") == "join");
+        let mut traced: Vec<String> = made.map(|entry| entry.text("request").to_owned()).collect();
+        // Those who let claire and the contact in were approved.
+        traced.drain(..2);
         listed.sort();
         traced.sort();
         assert_eq!(listed, traced, "round {round}, at {moment} ms");
@@ -247,14 +259,15 @@ async fn a_node_killed_at_any_moment_loses_no_acknowledged_act_on_postgresql() {
 async fn a_server_by_tls_is_verified() {
     let server = Postgres::start_with_tls(&Clock::system()).await;
     let served = served_with(&format!("exec {}", env!("CARGO_BIN_EXE_lucarne")), &server.settings()).await;
-    assert!(says(&served.config, &["account", "list"], "").contains("claire"));
+    let listed = served.people.company.admin.order(&served.people.stage, Act::ListAccounts).await.unwrap();
+    assert!(format!("{listed:?}").contains("claire"));
     let elsewhere = tempfile::TempDir::new().unwrap();
     tls::make_certificates(elsewhere.path(), &["localhost".to_owned()]).unwrap();
     let text = std::fs::read_to_string(&served.config).unwrap();
     let other = served.config.with_file_name("other.toml");
     let (from, to) = (server.ca().display().to_string(), elsewhere.path().join("ca.pem").display().to_string());
     std::fs::write(&other, text.replace(&from, &to).replace("data = \"data\"", "data = \"other\"")).unwrap();
-    let words = complains(&other, &["account", "list"], "");
+    let words = complains(&other, &["migrate"], "");
     assert!(words.contains("the store does not answer") && words.contains("certificate"), "{words}");
 }
 

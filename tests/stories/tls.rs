@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::eye::{Door, Eye, exact};
-use super::house::{House, demo_site, name};
+use super::house::{House, demo_site};
 use super::script::Script;
 
 /// What sslyze finds when it looks for these things.
@@ -238,7 +238,7 @@ async fn row_8_class_tls_trust_no_password_goes_to_a_site_whose_certificate_is_w
         ))
         .await;
         // The right one never answers the password: it is told by what it hears.
-        let show = house.order(Act::Show { site: name("a") });
+        let show = house.shows("a");
         let _ = house.clock.within(house.clock.now() + Duration::from_millis(700), show).await;
         let got_it = heard.lock().unwrap().windows(8).any(|window| window == b"secretpw");
         assert_eq!(got_it, trusted, "{what}");

@@ -28,7 +28,9 @@ async fn r44_a_session_leaves_its_steps_in_the_trace_and_no_name_in_the_public_p
     let kinds: Vec<&str> = entries.iter().map(lucarne::trace::Entry::kind).collect();
     let steps = [
         "process.start",
-        "account.created",
+        "account.enrolled",
+        "engagement.created",
+        "acceptance.recorded",
         "site.standing",
         "source.opening",
         "source.opened",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lucarne::clock::Clock;
 use lucarne::geometry::Size;
 use lucarne::id::hex;
-use lucarne::node::act::{Act, Outcome};
+use lucarne::node::act::Outcome;
 use lucarne::rfb::encoding::number;
 use lucarne::rfb::{PixelFormat, Request};
 use lucarne::tls::{certificates, fingerprint};
@@ -17,7 +17,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::eye::{Eye, exact};
 use super::fidelity::marked;
-use super::house::{House, demo_site, name};
+use super::house::{House, demo_site};
 use super::programs::{Display, Program, free_port};
 use super::real_sites::{furnish, local, secrets, sees, tls_server, x11vnc};
 use super::script::{Mood, Script};
@@ -76,7 +76,7 @@ async fn a_site_that_fails_is_tried_again_ever_later_for_a_minute() {
     let script = Script::start(2, number::RAW).await;
     script.mood.send_replace(Mood::Broken);
     let house = House::open(&demo_site("a", script.address)).await;
-    let outcome = house.order(Act::Show { site: name("a") }).await;
+    let outcome = house.shows("a").await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     for _ in 0..80 {
         house.clock.sleep(Duration::from_millis(15)).await;
@@ -149,7 +149,7 @@ async fn a_pinned_certificate_is_entered_and_any_other_is_named() {
     let _windows = furnish(&display);
     let real = hex(&fingerprint(&certificates(&dir.path().join("viewers.pem")).unwrap()[0]));
     let house = House::open(&trusting(local(port), "vencrypt", &format!("pin = \"{}\"", "00".repeat(32)), "")).await;
-    let refused = format!("{:?}", house.order(Act::Show { site: name("a") }).await);
+    let refused = format!("{:?}", house.shows("a").await);
     assert!(refused.contains(&format!("the site's certificate is {real}, not the one that is pinned")), "{refused}");
     house.close().await;
     let house = House::open(&trusting(local(port), "vencrypt", &format!("pin = \"{real}\""), "")).await;
@@ -184,7 +184,7 @@ async fn x11vnc_is_entered_by_name_and_password_inside_its_tls() {
     let login = |user: &str| format!("login = {{ user = {user:?}, password_file = {:?} }}", dir.path().join("site.password"));
     let house = House::open(&trusting(local(port), "vencrypt", &pin, &login("viewer"))).await;
     // x11vnc takes a moment to listen: Show tries again by itself.
-    let _ = house.order(Act::Show { site: name("a") }).await;
+    let _ = house.shows("a").await;
     house.pass(2).await;
     let opened = house.entry(|entry| entry.kind() == "source.opened").await;
     assert_eq!(opened.text("security"), "VeNCrypt X509Plain (262)");

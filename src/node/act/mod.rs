@@ -1,12 +1,14 @@
 //! What people can order of a node, by the control socket, by HTTP or in its own process; and what it answers.
 
+mod outcome;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::governance::account::File;
-use crate::governance::request::Request;
-use crate::governance::{Account, Engagement, Paper, Paperwork, Refusal, Right, Role, Roles, Secret, Standing, State, Terms};
+use crate::governance::{Paperwork, Right, Role, Secret, Terms};
 use crate::id::{EngagementId, RequestId, SiteName};
+pub use outcome::{Listed, Outcome, Planned, Rule, Site};
 
 /// An act, and who orders it: by the token that a login gave.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,14 +22,32 @@ pub struct Order {
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
     /// In exchange for a one-time code: a password and a second factor. `name` at genesis alone.
-    Enrol { login: String, name: Option<String>, code: Secret, password: Secret },
-    Login { login: String, password: Secret, code: Option<Secret>, device: Option<Secret> },
+    Enrol {
+        login: String,
+        name: Option<String>,
+        code: Secret,
+        password: Secret,
+    },
+    Login {
+        login: String,
+        password: Secret,
+        code: Option<Secret>,
+        device: Option<Secret>,
+    },
     /// By the account's owner, who may be unable to log in any more.
-    ChangePassword { login: String, old: Secret, code: Option<Secret>, device: Option<Secret>, new: Secret },
+    ChangePassword {
+        login: String,
+        old: Secret,
+        code: Option<Secret>,
+        device: Option<Secret>,
+        new: Secret,
+    },
     Logout,
     WhoAmI,
     /// The charter in force, by the SHA-256 of what was read.
-    Acknowledge { sha256: String },
+    Acknowledge {
+        sha256: String,
+    },
 
     AskJoin {
         login: String,
@@ -39,58 +59,138 @@ pub enum Act {
         #[serde(default, with = "time::serde::rfc3339::option")]
         ends: Option<OffsetDateTime>,
     },
-    AskMove { login: String, roles: Vec<Role>, site: Option<SiteName> },
-    AskReset { login: String },
-    AskEnable { login: String },
+    AskMove {
+        login: String,
+        roles: Vec<Role>,
+        site: Option<SiteName>,
+    },
+    AskReset {
+        login: String,
+    },
+    AskEnable {
+        login: String,
+    },
     AskProlong {
         login: String,
         #[serde(default, with = "time::serde::rfc3339::option")]
         ends: Option<OffsetDateTime>,
     },
-    AskPaper { paperwork: Paperwork, version: String, sha256: String },
-    AskSite { site: SiteName },
-    AskMasks { site: SiteName, width: u16, height: u16 },
+    AskPaper {
+        paperwork: Paperwork,
+        version: String,
+        sha256: String,
+    },
+    AskSite {
+        site: SiteName,
+    },
+    AskMasks {
+        site: SiteName,
+        width: u16,
+        height: u16,
+    },
     ListRequests,
-    Approve { request: RequestId },
-    TurnDown { request: RequestId },
+    Approve {
+        request: RequestId,
+    },
+    TurnDown {
+        request: RequestId,
+    },
 
-    DisableAccount { login: String },
+    DisableAccount {
+        login: String,
+    },
     EndAccount {
         login: String,
         #[serde(with = "time::serde::rfc3339")]
         ends: OffsetDateTime,
     },
-    UnlockAccount { login: String },
-    KeepFile { login: String, file: File },
-    Review { login: String, keep: bool },
+    UnlockAccount {
+        login: String,
+    },
+    KeepFile {
+        login: String,
+        file: File,
+    },
+    Review {
+        login: String,
+        keep: bool,
+    },
     ListAccounts,
 
-    Plan { terms: Terms },
-    PlanAgain { engagement: EngagementId, terms: Terms },
-    Assign { engagement: EngagementId, login: String, assigned: bool },
-    GiveTo { engagement: EngagementId, login: String },
+    Plan {
+        terms: Terms,
+    },
+    PlanAgain {
+        engagement: EngagementId,
+        terms: Terms,
+    },
+    Assign {
+        engagement: EngagementId,
+        login: String,
+        assigned: bool,
+    },
+    GiveTo {
+        engagement: EngagementId,
+        login: String,
+    },
     /// Writes the letter to be posted.
-    Notice { engagement: EngagementId, reference: String },
-    Close { engagement: EngagementId },
-    Cancel { engagement: EngagementId },
+    Notice {
+        engagement: EngagementId,
+        reference: String,
+    },
+    Close {
+        engagement: EngagementId,
+    },
+    Cancel {
+        engagement: EngagementId,
+    },
     ListEngagements,
     /// Every rule with its result, for oneself or for another auditor.
-    Checklist { engagement: EngagementId, login: Option<String> },
+    Checklist {
+        engagement: EngagementId,
+        login: Option<String>,
+    },
 
-    Accept { engagement: EngagementId, letter: Option<Secret>, declares: bool, code: Secret },
-    Revoke { engagement: EngagementId },
-    DeclareOperator { engagement: EngagementId, name: String },
+    Accept {
+        engagement: EngagementId,
+        letter: Option<Secret>,
+        declares: bool,
+        code: Secret,
+    },
+    Revoke {
+        engagement: EngagementId,
+    },
+    DeclareOperator {
+        engagement: EngagementId,
+        name: String,
+    },
     /// With a reason: real data come on the screen. Without: they have left it.
-    RealData { engagement: EngagementId, reason: Option<String> },
-    Show { engagement: EngagementId },
-    Pause { site: SiteName },
-    Stop { site: SiteName },
+    RealData {
+        engagement: EngagementId,
+        reason: Option<String>,
+    },
+    /// With `wait` viewers may come, and wait before a blank screen.
+    Show {
+        engagement: EngagementId,
+        wait: bool,
+    },
+    Pause {
+        site: SiteName,
+    },
+    Stop {
+        site: SiteName,
+    },
 
     ListSites,
     /// Reads the viewers' certificate and key again.
     Reload,
     /// For oneself, having read the reminder.
-    IssueTicket { engagement: EngagementId, acknowledged: bool, short: bool, certificate: Option<[u8; 32]> },
+    IssueTicket {
+        engagement: EngagementId,
+        acknowledged: bool,
+        short: bool,
+        certificate: Option<[u8; 32]>,
+    },
 }
 
 impl Act {
@@ -192,130 +292,9 @@ impl Act {
             | Self::Revoke { engagement }
             | Self::DeclareOperator { engagement, .. }
             | Self::RealData { engagement, .. }
-            | Self::Show { engagement }
+            | Self::Show { engagement, .. }
             | Self::IssueTicket { engagement, .. } => Some(engagement),
             _ => None,
         }
     }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
-    Done {
-        message: String,
-    },
-    /// A verdict: the code is stable.
-    Refused {
-        code: String,
-        message: String,
-    },
-    Failed {
-        message: String,
-    },
-    /// Told once: nothing keeps them in this form.
-    Enrolled {
-        login: String,
-        secret: String,
-        url: String,
-        recovery: Vec<String>,
-    },
-    Welcome {
-        token: Secret,
-        device: Secret,
-        name: String,
-        roles: Roles,
-        /// Days until the password must be changed, if these are few.
-        password_days: Option<i64>,
-        owes_charter: bool,
-    },
-    Person {
-        account: Box<Account>,
-    },
-    /// Something waits for a second person. The half of a code is for whoever asked, to be passed on.
-    Asked {
-        request: RequestId,
-        half: Option<String>,
-    },
-    Approved {
-        message: String,
-        /// The approver's half of the person's code.
-        half: Option<String>,
-    },
-    Requests {
-        requests: Vec<Request>,
-    },
-    Accounts {
-        accounts: Vec<Listed>,
-    },
-    Planned {
-        engagement: EngagementId,
-    },
-    /// The letter lies there, for the post: its code is in no answer.
-    Posted {
-        letter: String,
-    },
-    Engagements {
-        engagements: Vec<Planned>,
-        procedure: Option<Paper>,
-    },
-    Checklist {
-        state: State,
-        checks: Vec<Rule>,
-    },
-    Sites {
-        sites: Vec<Site>,
-    },
-    Ticket {
-        login: String,
-        secret: String,
-        short: Option<String>,
-        expires: String,
-        /// Days until the password must be changed, if these are few.
-        password_days: Option<i64>,
-    },
-}
-
-impl From<Refusal> for Outcome {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused { code: refusal.code().to_owned(), message: refusal.words().to_owned() }
-    }
-}
-
-/// An account, and what needs somebody's attention about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
-    pub account: Account,
-    pub review_overdue: bool,
-    /// Engagements that this person owns and can no longer answer for (R23).
-    pub orphans: Vec<EngagementId>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Planned {
-    pub engagement: Engagement,
-    pub state: State,
-}
-
-/// One rule of a checklist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
-    pub rule: String,
-    /// What is missing, by its code and in words; neither: it holds.
-    pub code: Option<String>,
-    pub message: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Site {
-    pub name: String,
-    pub label: String,
-    pub standing: Standing,
-    pub size: Option<String>,
-    /// Milliseconds since the picture was last known to be the site's.
-    pub picture_age_ms: Option<u64>,
-    pub viewers: usize,
-    /// Who looks (R18).
-    pub watched_by: Vec<String>,
-    pub trouble: Option<String>,
 }

@@ -1,0 +1,128 @@
+//! What a node answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::governance::request::Request;
+use crate::governance::{Account, Engagement, Paper, Refusal, Roles, Secret, Standing, State};
+use crate::id::{EngagementId, RequestId};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Done {
+        message: String,
+    },
+    /// A verdict: the code is stable.
+    Refused {
+        code: String,
+        message: String,
+    },
+    Failed {
+        message: String,
+    },
+    /// Told once: nothing keeps them in this form.
+    Enrolled {
+        login: String,
+        secret: String,
+        url: String,
+        recovery: Vec<String>,
+    },
+    Welcome {
+        token: Secret,
+        device: Secret,
+        name: String,
+        roles: Roles,
+        /// Days until the password must be changed, if these are few.
+        password_days: Option<i64>,
+        owes_charter: bool,
+    },
+    Person {
+        account: Box<Account>,
+    },
+    /// Something waits for a second person. The half of a code is for whoever asked, to be passed on.
+    Asked {
+        request: RequestId,
+        half: Option<String>,
+    },
+    Approved {
+        message: String,
+        /// The approver's half of the person's code.
+        half: Option<String>,
+    },
+    Requests {
+        requests: Vec<Request>,
+    },
+    Accounts {
+        accounts: Vec<Listed>,
+    },
+    Planned {
+        engagement: EngagementId,
+    },
+    /// The letter lies there, for the post: its code is in no answer.
+    Posted {
+        letter: String,
+    },
+    Engagements {
+        engagements: Vec<Planned>,
+        procedure: Option<Paper>,
+    },
+    Checklist {
+        state: State,
+        checks: Vec<Rule>,
+    },
+    Sites {
+        sites: Vec<Site>,
+    },
+    Ticket {
+        login: String,
+        secret: String,
+        short: Option<String>,
+        expires: String,
+        /// Days until the password must be changed, if these are few.
+        password_days: Option<i64>,
+    },
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { code: refusal.code().to_owned(), message: refusal.words().to_owned() }
+    }
+}
+
+/// An account, and what needs somebody's attention about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub account: Account,
+    pub review_overdue: bool,
+    /// Engagements that this person owns and can no longer answer for (R23).
+    pub orphans: Vec<EngagementId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    pub engagement: Engagement,
+    pub state: State,
+}
+
+/// One rule of a checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    pub rule: String,
+    /// What is missing, by its code and in words; neither: it holds.
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    pub name: String,
+    pub label: String,
+    pub standing: Standing,
+    pub size: Option<String>,
+    /// Milliseconds since the picture was last known to be the site's.
+    pub picture_age_ms: Option<u64>,
+    pub viewers: usize,
+    /// Who looks (R18).
+    pub watched_by: Vec<String>,
+    pub trouble: Option<String>,
+}

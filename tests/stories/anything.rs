@@ -1,0 +1,241 @@
+//! Whatever people order, in whatever sequence: no administrator without another person's approval, no picture without an
+//! admission, no acceptance by those who operate, none of the last twelve passwords.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use lucarne::demo::rehearsal::{Person, code_in};
+use lucarne::governance::account::File;
+use lucarne::governance::{Kind, Role};
+use lucarne::id::{EngagementId, RequestId, random};
+use lucarne::node::act::{Act, Outcome};
+use lucarne::rfb::encoding::number;
+
+use super::eye::{Eye, exact};
+use super::house::{House, demo_site, name};
+use super::script::Script;
+
+/// A source of choices that can be told again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+
+    fn one<'a, T>(&mut self, among: &'a [T]) -> Option<&'a T> {
+        (!among.is_empty()).then(|| &among[self.roll(among.len())])
+    }
+}
+
+/// What should be true, by what was answered.
+#[derive(Default)]
+struct Model {
+    /// Who asked for each request, and which roles it would grant to whom.
+    requests: HashMap<RequestId, (usize, String, Vec<Role>)>,
+    /// Roles that two people have granted.
+    granted: BTreeMap<String, Vec<Role>>,
+    engagements: Vec<EngagementId>,
+    letters: HashMap<EngagementId, String>,
+    /// Accepted by the contact, and not revoked.
+    accepted: HashSet<EngagementId>,
+    passwords: Vec<String>,
+    tickets: Vec<(EngagementId, String)>,
+}
+
+/// Who orders, by what they are at the beginning.
+const ADMIN: usize = 0;
+const RSSI: usize = 1;
+const CONTACT: usize = 2;
+const CLAIRE: usize = 3;
+
+impl Model {
+    /// What somebody may be by now.
+    fn roles(&self, who: usize) -> Vec<Role> {
+        let (login, first) =
+            [("admin", Role::Admin), ("rssi", Role::Rssi), ("contact.a", Role::Contact), ("claire", Role::Auditor)][who];
+        self.granted.get(login).cloned().unwrap_or_else(|| vec![first])
+    }
+}
+
+fn person(house: &House, who: usize) -> &Person {
+    match who {
+        ADMIN => &house.company.admin,
+        RSSI => &house.company.rssi,
+        CONTACT => &house.company.contacts[&name("a")],
+        _ => &house.company.auditor,
+    }
+}
+
+/// What comes of an order; of somebody who can no longer log in, nothing.
+async fn by(house: &House, who: usize, act: Act) -> Outcome {
+    let outcome = person(house, who).order(&**house.node().shared(), act).await;
+    outcome.unwrap_or_else(|error| Outcome::Failed { message: error.to_string() })
+}
+
+/// One choice, by anybody, and what the model learns of its answer.
+async fn step(house: &House, model: &mut Model, dice: &mut Dice) {
+    // Mostly by whom it falls to, or nothing would ever happen.
+    let choice = dice.roll(12);
+    let whose = [ADMIN, RSSI, ADMIN, ADMIN, ADMIN, CONTACT, CONTACT, CONTACT, CONTACT, CLAIRE, CLAIRE, CLAIRE];
+    let who = if dice.roll(3) == 0 { dice.roll(4) } else { whose[choice] };
+    match choice {
+        0 => ask(house, model, dice, who).await,
+        1 => {
+            let waiting: Vec<RequestId> = model.requests.keys().cloned().collect();
+            let Some(request) = dice.one(&waiting) else { return };
+            if let Outcome::Approved { .. } = by(house, who, Act::Approve { request: request.clone() }).await {
+                let (asker, login, roles) = model.requests.remove(request).unwrap();
+                assert_ne!(asker, who, "approved by whoever asked");
+                let own = model.roles(who);
+                assert!(own.contains(&Role::Admin) || own.contains(&Role::Rssi), "approved by somebody without the right");
+                let privileged = roles.iter().any(|role| role.is_privileged());
+                assert!(own.contains(&Role::Rssi) || !privileged, "{roles:?} without an rssi");
+                model.granted.insert(login, roles);
+            }
+        }
+        2 | 3 => {
+            let kind = Kind::Demo;
+            let mut terms = house.company.terms(&name("a"), kind, house.clock.wall(), time::Duration::days(60));
+            terms.blackout = dice.roll(8) == 0;
+            if let Outcome::Planned { engagement } = by(house, who, Act::Plan { terms }).await {
+                assert!(model.roles(who).contains(&Role::Admin), "planned by somebody without the right");
+                let act = Act::Assign { engagement: engagement.clone(), login: "claire".into(), assigned: dice.roll(4) > 0 };
+                by(house, who, act).await;
+                model.engagements.push(engagement);
+            }
+        }
+        4 => {
+            let Some(engagement) = dice.one(&model.engagements).cloned() else { return };
+            let act = Act::Notice { engagement: engagement.clone(), reference: "X".into() };
+            if let Outcome::Posted { letter } = by(house, who, act).await {
+                model.letters.insert(engagement, code_in(letter.as_ref()).unwrap());
+            }
+        }
+        5 | 6 => accept(house, model, dice, who).await,
+        7 => {
+            let Some(engagement) = dice.one(&model.engagements).cloned() else { return };
+            let (name, id) = ("Dominique".to_owned(), engagement.clone());
+            by(house, who, Act::DeclareOperator { engagement: id, name }).await;
+            by(house, who, Act::Show { engagement, wait: dice.roll(3) == 0 }).await;
+        }
+        8 => {
+            let Some(engagement) = dice.one(&model.engagements).cloned() else { return };
+            match dice.roll(4) {
+                0 => drop(by(house, who, Act::Stop { site: name("a") }).await),
+                1 => drop(by(house, who, Act::Pause { site: name("a") }).await),
+                _ => {
+                    if let Outcome::Done { .. } = by(house, who, Act::Revoke { engagement: engagement.clone() }).await {
+                        model.accepted.remove(&engagement);
+                    }
+                }
+            }
+        }
+        9 => change_password(house, model, dice).await,
+        _ => look(house, model, dice, who).await,
+    }
+}
+
+async fn ask(house: &House, model: &mut Model, dice: &mut Dice, who: usize) {
+    let roles = vec![Role::ALL[dice.roll(8)]];
+    let known = ["claire", "admin", "rssi", "contact.a"][dice.roll(4)].to_owned();
+    let login = if dice.roll(6) == 0 { known } else { format!("p{}", dice.roll(3)) };
+    let site = roles.contains(&Role::Contact).then(|| name("a"));
+    let act = match dice.roll(2) {
+        0 => Act::AskMove { login: login.clone(), roles: roles.clone(), site },
+        _ => Act::AskJoin {
+            login: login.clone(),
+            name: "Paul Durand".into(),
+            roles: roles.clone(),
+            site,
+            file: File::default(),
+            ends: None,
+        },
+    };
+    if let Outcome::Asked { request, .. } = by(house, who, act).await {
+        model.requests.insert(request, (who, login, roles));
+    }
+}
+
+async fn accept(house: &House, model: &mut Model, dice: &mut Dice, who: usize) {
+    let Some(engagement) = dice.one(&model.engagements).cloned() else { return };
+    let Ok(digits) = person(house, who).digits(&house.clock) else { return };
+    let letter = model.letters.get(&engagement).filter(|_| dice.roll(2) == 0).map(|code| code.as_str().into());
+    let act = Act::Accept { engagement: engagement.clone(), letter, declares: dice.roll(3) > 0, code: digits.into() };
+    if let Outcome::Done { .. } = by(house, who, act).await {
+        assert!(model.roles(who).contains(&Role::Contact), "accepted by somebody of the agency");
+        model.accepted.insert(engagement);
+    }
+}
+
+async fn change_password(house: &House, model: &mut Model, dice: &mut Dice) {
+    house.clock.advance(std::time::Duration::from_secs(86_400));
+    let new = format!("Cheval-neuf-{:02}", dice.roll(16));
+    let stage = &**house.node().shared();
+    if let Ok(Outcome::Done { .. }) = house.company.auditor.change_password(stage, &new).await {
+        assert!(!model.passwords.iter().rev().take(12).any(|old| *old == new), "{new} came again");
+        model.passwords.push(new);
+    }
+}
+
+/// A ticket, and perhaps a look: whoever sees something was admitted, in an engagement that was accepted.
+async fn look(house: &House, model: &mut Model, dice: &mut Dice, who: usize) {
+    let Some(engagement) = dice.one(&model.engagements).cloned() else { return };
+    let act = Act::IssueTicket { engagement: engagement.clone(), acknowledged: true, short: false, certificate: None };
+    if let Outcome::Ticket { secret, .. } = by(house, who, act).await {
+        assert!(model.roles(who).contains(&Role::Auditor), "a ticket for somebody who is no auditor");
+        model.tickets.push((engagement, secret));
+    }
+    let Some((engagement, ticket)) = model.tickets.last().filter(|_| dice.roll(3) > 0).cloned() else { return };
+    let Ok(mut eye) = Eye::enter(house, &ticket, &exact(number::RAW)).await else { return };
+    assert!(model.accepted.contains(&engagement), "seen though nobody has accepted");
+    eye.ask(false).await;
+    eye.update().await;
+    eye.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_sequence_of_acts_gets_around_the_rules() {
+    let rounds = std::env::var("LUCARNE_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let mut looked = 0;
+    for _ in 0..rounds {
+        let seed = u64::from_le_bytes(random());
+        let script = Script::start(2, number::RAW).await;
+        let house = House::open(&demo_site("a", script.address)).await;
+        let (mut model, mut dice) = (Model { passwords: vec!["Correct-h0rse".into()], ..Model::default() }, Dice(seed));
+        // Shown if the story fails.
+        println!("sequence {seed}");
+        for _ in 0..150 {
+            // Six digits count once: there are others half a minute later.
+            house.clock.advance(std::time::Duration::from_secs(31));
+            step(&house, &mut model, &mut dice).await;
+        }
+        let entries = house.entries();
+        let admitted: HashSet<String> = entries
+            .iter()
+            .filter(|entry| entry.kind() == "auth.succeeded" && entry.text("method") == "ticket")
+            .map(|entry| entry.text("session").to_owned())
+            .collect();
+        for started in entries.iter().filter(|entry| entry.kind() == "view.started") {
+            assert!(admitted.contains(started.text("session")), "seed {seed}: a view without an admission");
+            looked += 1;
+        }
+        privileged_were_granted(&house, &model, seed).await;
+        house.close().await;
+    }
+    assert!(looked > 0, "somebody looked");
+}
+
+/// Whoever has a privileged role was given it by two people, or at genesis.
+async fn privileged_were_granted(house: &House, model: &Model, seed: u64) {
+    house.clock.advance(std::time::Duration::from_secs(61));
+    for reader in [RSSI, ADMIN] {
+        let Outcome::Accounts { accounts } = by(house, reader, Act::ListAccounts).await else { continue };
+        for account in accounts.into_iter().map(|listed| listed.account) {
+            let login = String::from(account.login.clone());
+            let first = !model.granted.contains_key(&login) && ["admin", "rssi"].contains(&login.as_str());
+            let granted = model.granted.get(&login).is_some_and(|roles| account.roles.iter().eq(roles.iter().copied()));
+            assert!(!account.roles.is_privileged() || first || granted, "seed {seed}: {login} {:?}", account.roles);
+        }
+    }
+}

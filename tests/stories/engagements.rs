@@ -1,0 +1,591 @@
+//! R01 to R29: what must be agreed, written down and declared before anything is seen, and what ends it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lucarne::demo::rehearsal::{Company, Person, code_in, file, hire, together, went_well};
+use lucarne::governance::account::{Clause, File};
+use lucarne::governance::engagement::{Agreed, Class, Presence};
+use lucarne::governance::{Kind, Paperwork, Role, Standing, State, Terms};
+use lucarne::id::EngagementId;
+use lucarne::node::Shared;
+use lucarne::node::act::{Act, Outcome};
+use lucarne::rfb::encoding::number;
+use lucarne::tls::{certificates, make_certificates};
+use tempfile::TempDir;
+use tokio_rustls::TlsAcceptor;
+
+use super::eye::{Eye, exact};
+use super::house::{House, demo_site, name};
+use super::script::{SIZE, Script};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A demo site "a" and a production site "b" whose script speaks TLS.
+struct Places {
+    house: House,
+    demo: Script,
+    _clinic: Script,
+    _dir: TempDir,
+}
+
+async fn places() -> Places {
+    let (demo, clinic, dir) = (Script::start(3, number::RAW).await, Script::start(3, number::RAW).await, TempDir::new().unwrap());
+    make_certificates(dir.path(), &["localhost".to_owned()]).unwrap();
+    let address = behind_tls(clinic.address, &dir).await;
+    let production = format!(
+        "[[site]]\nname = \"b\"\nlabel = \"Clinique b\"\nkind = \"production\"\naddress = \"{address}\"\nserver_name = \"localhost\"\n\
+         security = \"tls\"\nca = {:?}\nmax_fps = 60\n",
+        dir.path().join("ca.pem")
+    );
+    let house = House::open(&format!("{}{production}", demo_site("a", demo.address))).await;
+    Places { house, demo, _clinic: clinic, _dir: dir }
+}
+
+/// TLS first, then whatever speaks at `site`.
+async fn behind_tls(site: SocketAddr, dir: &TempDir) -> SocketAddr {
+    use rustls::pki_types::pem::PemObject;
+    let chain = certificates(&dir.path().join("viewers.pem")).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_file(dir.path().join("viewers.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap()));
+    let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = door.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = door.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let (mut outer, mut inner) = (acceptor.accept(stream).await?, tokio::net::TcpStream::connect(site).await?);
+                tokio::io::copy_bidirectional(&mut outer, &mut inner).await
+            });
+        }
+    });
+    address
+}
+
+#[track_caller]
+fn code(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Refused { code, .. } => code,
+        other => panic!("{other:?} was not refused"),
+    }
+}
+
+impl Places {
+    fn stage(&self) -> &Shared {
+        self.house.node().shared()
+    }
+
+    fn company(&self) -> &Company {
+        &self.house.company
+    }
+
+    fn contact(&self, site: &str) -> &Person {
+        &self.company().contacts[&name(site)]
+    }
+
+    fn terms(&self, site: &str) -> Terms {
+        let kind = if site == "a" { Kind::Demo } else { Kind::Production };
+        self.company().terms(&name(site), kind, self.house.clock.wall(), time::Duration::hours(4))
+    }
+
+    async fn admin(&self, act: Act) -> Outcome {
+        self.house.by(&self.company().admin, act).await
+    }
+
+    async fn plan(&self, terms: Terms) -> EngagementId {
+        match self.admin(Act::Plan { terms }).await {
+            Outcome::Planned { engagement } => engagement,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Planned, with its auditor; nothing else.
+    async fn planned(&self, terms: Terms) -> EngagementId {
+        let engagement = self.plan(terms).await;
+        let act = Act::Assign { engagement: engagement.clone(), login: "claire".into(), assigned: true };
+        went_well(self.admin(act).await).unwrap();
+        engagement
+    }
+
+    async fn engaged(&self, terms: Terms) -> EngagementId {
+        self.company().engage(self.stage(), terms).await.unwrap()
+    }
+
+    async fn show(&self, site: &str, engagement: &EngagementId) -> Outcome {
+        self.company().show(self.stage(), &name(site), engagement).await.unwrap()
+    }
+
+    async fn accept(&self, site: &str, engagement: &EngagementId, letter: Option<&str>, declares: bool) -> Outcome {
+        // The digits of before were used.
+        self.house.clock.advance(Duration::from_secs(60));
+        let code = self.contact(site).digits(&self.house.clock).unwrap().into();
+        let act = Act::Accept { engagement: engagement.clone(), letter: letter.map(Into::into), declares, code };
+        self.house.by(self.contact(site), act).await
+    }
+
+    async fn operator(&self, site: &str, engagement: &EngagementId) {
+        let act = Act::DeclareOperator { engagement: engagement.clone(), name: "Dr Camille Praticien".into() };
+        went_well(self.house.by(self.contact(site), act).await).unwrap();
+    }
+
+    async fn ticket(&self, engagement: &EngagementId) -> Outcome {
+        self.company().ticket(self.stage(), engagement, false).await.unwrap()
+    }
+
+    /// Claire looks at what is shown.
+    async fn looks(&self, engagement: &EngagementId) -> Eye {
+        let Outcome::Ticket { secret, .. } = self.ticket(engagement).await else { panic!("no ticket") };
+        let mut eye = Eye::enter(&self.house, &secret, &exact(number::RAW)).await.unwrap();
+        assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+        eye
+    }
+
+    /// How an engagement stands, and what is missing for Claire.
+    async fn checklist(&self, engagement: &EngagementId) -> (State, Vec<String>) {
+        let act = Act::Checklist { engagement: engagement.clone(), login: Some("claire".into()) };
+        let Outcome::Checklist { state, checks } = self.admin(act).await else { panic!("no checklist") };
+        (state, checks.into_iter().filter_map(|check| check.code.map(|code| format!("{} {code}", check.rule))).collect())
+    }
+
+    async fn replan(&self, engagement: &EngagementId, terms: Terms) -> Outcome {
+        self.admin(Act::PlanAgain { engagement: engagement.clone(), terms }).await
+    }
+
+    /// Another procedure comes into force.
+    async fn new_procedure(&self) {
+        let (version, sha256) = ("2".to_owned(), "ab".repeat(32));
+        let act = Act::AskPaper { paperwork: Paperwork::Procedure, version, sha256 };
+        together(self.stage(), &self.company().admin, &self.company().rssi, act).await.unwrap();
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.house.entries().iter().any(|entry| entry.kind() == kind)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r01_a_visit_stays_a_visit_and_an_audit_an_audit() {
+    let places = places().await;
+    let visit = places.planned(places.terms("a")).await;
+    assert_eq!(code(places.replan(&visit, places.terms("b")).await), "operation_fixed");
+    let audit = Terms { operation: places.terms("b").operation, class: Class::C2, ..places.terms("a") };
+    assert_eq!(code(places.replan(&visit, audit).await), "operation_fixed");
+    went_well(places.admin(Act::Cancel { engagement: visit.clone() }).await).unwrap();
+    assert_eq!(places.checklist(&visit).await.0, State::Cancelled);
+    assert_eq!(code(places.replan(&visit, places.terms("a")).await), "engagement_over");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r02_r03_a_visit_is_shown_after_its_place_was_agreed_on_and_the_editor_has_declared() {
+    let places = places().await;
+    let engagement = places.planned(Terms { agreed: None, ..places.terms("a") }).await;
+    places.operator("a", &engagement).await;
+    assert_eq!(code(places.show("a", &engagement).await), "no_place");
+    let agreed = Agreed { place: "Lyon".into(), by: "Éditeur".into(), date: places.house.clock.wall().date() };
+    went_well(places.replan(&engagement, Terms { agreed: Some(agreed), ..places.terms("a") }).await).unwrap();
+    assert_eq!(code(places.show("a", &engagement).await), "no_declaration");
+    assert_eq!(code(places.accept("a", &engagement, None, false).await), "no_declaration");
+    went_well(places.accept("a", &engagement, None, true).await).unwrap();
+    let recorded = places.house.entry(|entry| entry.kind() == "acceptance.recorded").await;
+    assert_eq!(recorded.text("declared"), "demonstration system, no health data");
+    assert_eq!(places.checklist(&engagement).await, (State::Accepted, vec!["R18 site_not_shown".to_owned()]));
+    went_well(places.show("a", &engagement).await).unwrap();
+    places.looks(&engagement).await.leave().await;
+    // On a system with health data there is no visit.
+    let wrong = Terms { site: name("b"), ..places.terms("a") };
+    let engagement = places.planned(wrong).await;
+    assert_eq!(code(places.show("b", &engagement).await), "wrong_kind_of_site");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r04_an_audit_names_a_professional_and_is_on_a_production_site() {
+    let places = places().await;
+    let engagement = places.planned(Terms { professional: None, ..places.terms("b") }).await;
+    let act = Act::Notice { engagement: engagement.clone(), reference: "X".into() };
+    assert_eq!(code(places.admin(act).await), "no_professional");
+    assert_eq!(code(places.show("b", &engagement).await), "no_professional");
+    let wrong = places.planned(Terms { site: name("a"), ..places.terms("b") }).await;
+    assert_eq!(code(places.show("a", &wrong).await), "wrong_kind_of_site");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r06_real_data_take_a_reason_and_are_said_on_both_screens() {
+    let places = places().await;
+    let engagement = places.engaged(places.terms("b")).await;
+    went_well(places.show("b", &engagement).await).unwrap();
+    let mut eye = places.looks(&engagement).await;
+    let before = eye.picture.clone();
+    let real = |reason: Option<&str>| Act::RealData { engagement: engagement.clone(), reason: reason.map(str::to_owned) };
+    assert_eq!(code(places.house.by(places.contact("b"), real(Some("  "))).await), "text_impossible");
+    assert_eq!(code(places.admin(real(Some("cas réel"))).await), "not_your_role");
+    went_well(places.house.by(places.contact("b"), real(Some("allergies non reproductibles"))).await).unwrap();
+    assert!(eye.watch_until(|picture| *picture != before).await, "a strip says so");
+    let begun = places.house.entry(|entry| entry.kind() == "real_data.begun").await;
+    assert!(!begun.public.to_string().contains("allergies"), "R09: the reason is sealed");
+    went_well(places.house.by(places.contact("b"), real(None)).await).unwrap();
+    assert!(eye.watch_until(|picture| *picture == before).await, "and goes again");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r07_with_a_blackout_pixels_flow_within_declared_intervals_alone() {
+    let places = places().await;
+    let engagement = places.engaged(Terms { blackout: true, ..places.terms("a") }).await;
+    went_well(places.show("a", &engagement).await).unwrap();
+    assert_eq!(places.demo.connections(), 0, "no source is opened outside an interval");
+    let Outcome::Ticket { secret, .. } = places.ticket(&engagement).await else { panic!("no ticket") };
+    let mut eye = Eye::enter(&places.house, &secret, &exact(number::RAW)).await.unwrap();
+    eye.ask(false).await;
+    assert!(eye.update().await && eye.picture.size() != SIZE, "a blank screen");
+    let real = |reason: Option<&str>| Act::RealData { engagement: engagement.clone(), reason: reason.map(str::to_owned) };
+    let began = places.house.clock.wall();
+    went_well(places.house.by(places.contact("a"), real(Some("contrôle d'identité"))).await).unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    places.house.clock.advance(Duration::from_secs(90));
+    went_well(places.house.by(places.contact("a"), real(None)).await).unwrap();
+    assert_eq!(places.house.site("a").await.standing, Standing::Paused);
+    let Outcome::Engagements { engagements, .. } = places.admin(Act::ListEngagements).await else { panic!("a list") };
+    let interval = &engagements.iter().find(|planned| planned.engagement.id == engagement).unwrap().engagement.real_data[0];
+    let lasted = interval.to.unwrap() - interval.from;
+    assert!(
+        (interval.from - began).abs() < time::Duration::seconds(5) && (90..100).contains(&lasted.whole_seconds()),
+        "{interval:?}"
+    );
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r09_free_text_is_short_and_stays_in_the_sealed_part() {
+    let places = places().await;
+    for purpose in [String::new(), "x".repeat(201), "deux\nlignes".to_owned()] {
+        assert_eq!(code(places.admin(Act::Plan { terms: Terms { purpose, ..places.terms("a") } }).await), "text_impossible");
+    }
+    let engagement = places.engaged(places.terms("a")).await;
+    let act = Act::DeclareOperator { engagement, name: "Ombeline Specimen".into() };
+    went_well(places.house.by(places.contact("a"), act).await).unwrap();
+    let entries = places.house.entries();
+    assert!(entries.iter().all(|entry| !entry.public.to_string().contains("Ombeline")));
+    assert!(entries.iter().any(|entry| format!("{:?}", entry.sealed).contains("Ombeline")));
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_an_engagement_on_site_opens_no_source() {
+    let places = places().await;
+    let engagement = places.engaged(Terms { presence: Presence::OnSite, ..places.terms("a") }).await;
+    assert_eq!(code(places.show("a", &engagement).await), "on_site");
+    assert_eq!((places.demo.connections(), code(places.ticket(&engagement).await)), (0, "on_site".to_owned()));
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r14_nothing_is_seen_without_a_letter_or_outside_the_window_and_its_tolerance() {
+    let places = places().await;
+    let now = places.house.clock.wall();
+    let (opens, closes) = (now + time::Duration::minutes(10), now + time::Duration::minutes(12));
+    let terms = Terms { opens, closes, tolerance: 2, ..places.terms("b") };
+    let engagement = places.planned(terms.clone()).await;
+    places.operator("b", &engagement).await;
+    assert_eq!(code(places.show("b", &engagement).await), "no_notice");
+    assert_eq!(code(places.accept("b", &engagement, Some("aaaaaaaaaa"), false).await), "no_notice");
+    let letter = places.company().letter(places.stage(), &engagement).await.unwrap();
+    let recorded = places.house.entry(|entry| entry.kind() == "notice.recorded").await;
+    assert_eq!((recorded.text("terms"), recorded.text("paper_version")), (terms.digest().as_str(), "1"));
+    assert_eq!(places.checklist(&engagement).await.0, State::Noticed);
+    went_well(places.accept("b", &engagement, Some(&letter), false).await).unwrap();
+    assert_eq!(code(places.show("b", &engagement).await), "window_not_open");
+    assert_eq!(code(places.ticket(&engagement).await), "window_not_open");
+    // A minute before is within the tolerance.
+    let until = |at: time::OffsetDateTime| Duration::try_from(at - places.house.clock.wall()).unwrap();
+    places.house.clock.advance(until(opens - time::Duration::minutes(1)));
+    went_well(places.show("b", &engagement).await).unwrap();
+    let eye = places.looks(&engagement).await;
+    let end = async {
+        places.house.pass(until(closes + time::Duration::minutes(1)).as_secs()).await;
+        assert!(!places.has("view.ended"), "a minute after its end still is");
+        places.house.pass(66).await;
+    };
+    let (_, ()) = tokio::join!(eye.watch_to_the_end(), end);
+    let ended = places.house.entry(|entry| entry.kind() == "view.ended").await;
+    assert_eq!(ended.text("cause"), "window_over");
+    let stopped = |entry: &lucarne::trace::Entry| entry.kind() == "site.standing" && entry.text("cause") == "window_over";
+    places.house.entry(stopped).await;
+    assert_eq!(code(places.show("b", &engagement).await), "window_over");
+    // Nobody is told of a window that can never be.
+    for (opens, closes, tolerance) in [(closes, opens, 0), (opens, closes, 61), (opens - DAY, opens - DAY / 2, 0)] {
+        let terms = Terms { opens, closes, tolerance, ..places.terms("b") };
+        assert_eq!(code(places.admin(Act::Plan { terms }).await), "window_impossible");
+    }
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r15_a_procedure_that_changes_after_the_letter_takes_a_new_one_and_ends_what_runs() {
+    let places = places().await;
+    let engagement = places.engaged(places.terms("b")).await;
+    went_well(places.show("b", &engagement).await).unwrap();
+    let eye = places.looks(&engagement).await;
+    let (_, ()) = tokio::join!(eye.watch_to_the_end(), places.new_procedure());
+    let ended = places.house.entry(|entry| entry.kind() == "view.ended").await;
+    assert!(["procedure_changed", "stopped"].contains(&ended.text("cause")), "{ended:?}");
+    assert_eq!(code(places.show("b", &engagement).await), "procedure_changed");
+    let act = Act::Notice { engagement: engagement.clone(), reference: "ANS-2".into() };
+    assert_eq!(code(places.admin(act).await), "procedure_changed");
+    let Outcome::Engagements { procedure, .. } = places.admin(Act::ListEngagements).await else { panic!("a list") };
+    let terms = Terms { procedure: procedure.unwrap(), ..places.terms("b") };
+    went_well(places.replan(&engagement, terms).await).unwrap();
+    assert_eq!(code(places.show("b", &engagement).await), "no_notice");
+    let letter = places.company().letter(places.stage(), &engagement).await.unwrap();
+    assert_eq!(code(places.show("b", &engagement).await), "not_accepted");
+    went_well(places.accept("b", &engagement, Some(&letter), false).await).unwrap();
+    went_well(places.show("b", &engagement).await).unwrap();
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r16_an_acceptance_that_is_revoked_ends_the_picture_within_a_second() {
+    let places = places().await;
+    let engagement = places.engaged(places.terms("b")).await;
+    went_well(places.show("b", &engagement).await).unwrap();
+    let eye = places.looks(&engagement).await;
+    let told = places.house.clock.now();
+    let revoke = places.house.by(places.contact("b"), Act::Revoke { engagement: engagement.clone() });
+    let (_, outcome) = tokio::join!(eye.watch_to_the_end(), revoke);
+    went_well(outcome).unwrap();
+    assert!(places.house.clock.now() - told < Duration::from_secs(1));
+    places.house.entry(|entry| entry.kind() == "acceptance.revoked").await;
+    assert_eq!(places.checklist(&engagement).await.0, State::Noticed);
+    assert_eq!(code(places.show("b", &engagement).await), "not_accepted");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r16_nobody_accepts_for_the_contact() {
+    let places = places().await;
+    let engagement = places.planned(places.terms("b")).await;
+    let act = Act::Notice { engagement: engagement.clone(), reference: "ANS-1".into() };
+    let told = places.admin(act).await;
+    let Outcome::Posted { letter: path } = &told else { panic!("{told:?}") };
+    let letter = code_in(path.as_ref()).unwrap();
+    let printed = format!("{told:?}{:?}{:?}", places.admin(Act::ListEngagements).await, places.house.entries());
+    assert!(!printed.contains(&letter), "whoever plans sees no code");
+    // Not the planner, not another site's contact, not without the letter or the second factor.
+    let digits = || places.contact("a").digits(&places.house.clock).unwrap();
+    let accept = |letter: &str, code: &str| Act::Accept {
+        engagement: engagement.clone(),
+        letter: Some(letter.into()),
+        declares: true,
+        code: code.into(),
+    };
+    assert_eq!(code(places.admin(accept(&letter, "123456")).await), "not_your_role");
+    let other = digits();
+    assert_eq!(code(places.house.by(places.contact("a"), accept(&letter, &other)).await), "not_yours");
+    assert_eq!(code(places.house.by(places.contact("b"), accept(&letter, "000000")).await), "second_factor_wrong");
+    for _ in 0..4 {
+        assert_eq!(code(places.accept("b", &engagement, Some("wrongcode1"), false).await), "letter_code_wrong");
+    }
+    assert_eq!(code(places.accept("b", &engagement, Some("wrongcode1"), false).await), "letter_used_up");
+    assert_eq!(code(places.accept("b", &engagement, Some(&letter), false).await), "no_notice");
+    assert_eq!(places.checklist(&engagement).await.0, State::Planned);
+    places.house.close().await;
+}
+
+/// Whoever approved the contact's identity cannot plan what the contact accepts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r16_the_planner_has_not_vouched_for_the_contact() {
+    let places = places().await;
+    let company = places.company();
+    // The rssi asks, the admin approves: the admin has vouched.
+    let join = ("contact2", "Autre Contact", vec![Role::Contact], Some(name("a")), File::default());
+    let contact = hire(places.stage(), &company.rssi, &company.admin, join, "Correct-h0rse").await.unwrap();
+    let engagement = places.planned(places.terms("a")).await;
+    let code_now = contact.digits(&places.house.clock).unwrap().into();
+    let act = Act::Accept { engagement, letter: None, declares: true, code: code_now };
+    assert_eq!(code(places.house.by(&contact, act).await), "contact_not_independent");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r17_nothing_is_shown_before_somebody_is_declared_at_the_keyboard() {
+    let places = places().await;
+    let engagement = places.planned(places.terms("a")).await;
+    went_well(places.accept("a", &engagement, None, true).await).unwrap();
+    assert_eq!(code(places.show("a", &engagement).await), "no_operator");
+    places.operator("a", &engagement).await;
+    let declared = places.house.entry(|entry| entry.kind() == "operator.declared").await;
+    assert!(format!("{:?}", declared.sealed).contains("Dr Camille Praticien"));
+    went_well(places.show("a", &engagement).await).unwrap();
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_the_site_sees_who_looks_and_a_new_show_ends_what_another_engagement_saw() {
+    let places = places().await;
+    let engagement = places.engaged(places.terms("a")).await;
+    went_well(places.show("a", &engagement).await).unwrap();
+    let eye = places.looks(&engagement).await;
+    let Outcome::Sites { sites } = places.house.by(places.contact("a"), Act::ListSites).await else { panic!("the sites") };
+    assert_eq!((sites.len(), sites[0].watched_by.as_slice()), (1, &["Claire Martin".to_owned()][..]), "its own alone");
+    let other = Terms { purpose: "Autre visite".into(), ..places.terms("a") };
+    places.house.clock.advance(Duration::from_secs(60));
+    let other = places.engaged(other).await;
+    assert_eq!(code(places.show("a", &other).await), "site_taken");
+    assert_eq!(code(places.house.by(places.contact("b"), Act::Stop { site: name("a") }).await), "not_yours");
+    let stop = places.house.by(places.contact("a"), Act::Stop { site: name("a") });
+    let (_, outcome) = tokio::join!(eye.watch_to_the_end(), stop);
+    went_well(outcome).unwrap();
+    went_well(places.show("a", &other).await).unwrap();
+    // The first one's auditor has a right of its own only there.
+    let Outcome::Ticket { secret, .. } = places.ticket(&engagement).await else { panic!("no ticket") };
+    let refused = Eye::enter(&places.house, &secret, &exact(number::RAW)).await.err().unwrap();
+    assert!(refused.contains("The site is not shown"), "{refused}");
+    places.house.close().await;
+}
+
+/// An auditor without one thing on file: what is missing.
+async fn without(places: &Places, login: &str, file: File) -> String {
+    let company = places.company();
+    let join = (login, "Paul Durand", vec![Role::Auditor], None, file);
+    let paul = hire(places.stage(), &company.admin, &company.rssi, join, "Correct-h0rse").await.unwrap();
+    let engagement = places.engaged(places.terms("a")).await;
+    let act = Act::Assign { engagement: engagement.clone(), login: login.to_owned(), assigned: true };
+    if let Outcome::Refused { code, .. } = places.admin(act).await {
+        return code;
+    }
+    let ticket = |engagement| Act::IssueTicket { engagement, acknowledged: true, short: false, certificate: None };
+    assert_eq!(code(places.house.by(&paul, ticket(engagement.clone())).await), "charter_not_acknowledged");
+    let sha256 = places.house.entry(|entry| entry.kind() == "charter.acknowledged").await.text("paper_sha256").to_owned();
+    assert_eq!(code(places.house.by(&paul, Act::Acknowledge { sha256: "00".repeat(32) }).await), "charter_not_acknowledged");
+    went_well(places.house.by(&paul, Act::Acknowledge { sha256 }).await).unwrap();
+    code(places.house.by(&paul, ticket(engagement)).await)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r19_r20_r24_r26_what_is_not_on_file_blocks_and_is_named() {
+    let places = places().await;
+    let whole = file(places.house.clock.wall().date());
+    assert_eq!(without(&places, "paul1", File { job: None, ..whole.clone() }).await, "no_job");
+    places.house.clock.advance(Duration::from_secs(60));
+    assert_eq!(without(&places, "paul2", File { clause: None, ..whole.clone() }).await, "no_clause");
+    places.house.clock.advance(Duration::from_secs(60));
+    assert_eq!(without(&places, "paul3", File { awareness: None, ..whole }).await, "no_awareness");
+    // What is recorded is no longer missing.
+    let today = places.house.clock.wall().date();
+    let file = File { awareness: Some(today), ..File::default() };
+    went_well(places.admin(Act::KeepFile { login: "paul3".into(), file }).await).unwrap();
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_a_new_charter_ends_the_view_of_whoever_has_not_acknowledged_it() {
+    let places = places().await;
+    let engagement = places.engaged(places.terms("a")).await;
+    went_well(places.show("a", &engagement).await).unwrap();
+    let eye = places.looks(&engagement).await;
+    let charter = async || {
+        let act = Act::AskPaper { paperwork: Paperwork::Charter, version: "2".into(), sha256: "cd".repeat(32) };
+        together(places.stage(), &places.company().admin, &places.company().rssi, act).await.unwrap();
+    };
+    let (_, ()) = tokio::join!(eye.watch_to_the_end(), charter());
+    assert_eq!(places.house.entry(|entry| entry.kind() == "view.ended").await.text("cause"), "charter_not_acknowledged");
+    assert_eq!(code(places.ticket(&engagement).await), "charter_not_acknowledged");
+    let act = Act::Acknowledge { sha256: "cd".repeat(32) };
+    went_well(places.house.by(&places.company().auditor, act).await).unwrap();
+    places.looks(&engagement).await.leave().await;
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_the_reminder_is_acknowledged_before_each_view_and_that_is_traced() {
+    let places = places().await;
+    let engagement = places.engaged(places.terms("a")).await;
+    let act = Act::IssueTicket { engagement: engagement.clone(), acknowledged: false, short: false, certificate: None };
+    assert_eq!(code(places.house.by(&places.company().auditor, act).await), "not_acknowledged");
+    assert!(matches!(places.ticket(&engagement).await, Outcome::Ticket { .. }));
+    let issued = places.house.entry(|entry| entry.kind() == "ticket.issued").await;
+    assert_eq!(issued.public.get("notice_shown"), Some(&true.into()));
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r22_the_class_is_visible_throughout_and_an_audit_has_one_that_fits() {
+    let places = places().await;
+    assert_eq!(code(places.admin(Act::Plan { terms: Terms { class: Class::C1, ..places.terms("b") } }).await), "class_too_low");
+    let engagement = places.engaged(places.terms("b")).await;
+    went_well(places.show("b", &engagement).await).unwrap();
+    let eye = places.looks(&engagement).await;
+    let hello = String::from_utf8_lossy(&eye.hello).into_owned();
+    assert!(hello.contains("Clinique b · C3"), "the window's title: {hello}");
+    assert_eq!(places.house.entry(|entry| entry.kind() == "view.started").await.text("class"), "C3");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r23_what_an_owner_leaves_behind_is_listed_until_somebody_answers_for_it() {
+    let places = places().await;
+    let company = places.company();
+    let join = ("alix", "Alix Gestion", vec![Role::Admin], None, File::default());
+    let alix = hire(places.stage(), &company.admin, &company.rssi, join, "Correct-h0rse").await.unwrap();
+    let planned = places.house.by(&alix, Act::Plan { terms: places.terms("a") }).await;
+    let Outcome::Planned { engagement } = planned else { panic!("{planned:?}") };
+    let orphans = async || {
+        let Outcome::Accounts { accounts } = places.admin(Act::ListAccounts).await else { panic!("the accounts") };
+        accounts.into_iter().flat_map(|listed| listed.orphans).collect::<Vec<_>>()
+    };
+    assert_eq!(orphans().await, []);
+    let ends = places.house.clock.wall() + time::Duration::hours(1);
+    went_well(places.house.by(&company.rssi, Act::EndAccount { login: "alix".into(), ends }).await).unwrap();
+    places.house.clock.advance(Duration::from_secs(3_700));
+    assert_eq!(orphans().await, [engagement.clone()]);
+    went_well(places.admin(Act::GiveTo { engagement: engagement.clone(), login: "admin".into() }).await).unwrap();
+    assert_eq!(orphans().await, []);
+    places.house.entry(|entry| entry.kind() == "engagement.owner_changed").await;
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r25_a_clause_outlives_the_account_that_it_binds() {
+    let places = places().await;
+    let (company, today) = (places.company(), places.house.clock.wall().date());
+    let clause = Clause { signed: today, sha256: "ef".repeat(32) };
+    let act = Act::KeepFile { login: "claire".into(), file: File { clause: Some(clause.clone()), ..File::default() } };
+    went_well(places.admin(act).await).unwrap();
+    went_well(places.house.by(&company.rssi, Act::DisableAccount { login: "claire".into() }).await).unwrap();
+    places.house.clock.advance(Duration::from_secs(60));
+    assert_eq!(code(company.auditor.log_in(places.stage()).await.unwrap()), "account_disabled");
+    let Outcome::Accounts { accounts } = places.admin(Act::ListAccounts).await else { panic!("the accounts") };
+    let claire = accounts.into_iter().find(|listed| listed.account.login.as_str() == "claire").unwrap();
+    assert_eq!(claire.account.file.clause, Some(clause));
+    let kept = places.house.entry(|entry| entry.kind() == "account.file_kept").await;
+    assert!(format!("{:?}", kept.sealed).contains(&"ef".repeat(32)), "and in the trace");
+    places.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_settings_and_papers_count_once_a_second_person_has_approved_them() {
+    let places = places().await;
+    let company = places.company();
+    let act = Act::AskPaper { paperwork: Paperwork::Procedure, version: "9".into(), sha256: "12".repeat(32) };
+    let Outcome::Asked { request, .. } = places.admin(act).await else { panic!("nothing was asked") };
+    assert_eq!(code(places.admin(Act::Approve { request: request.clone() }).await), "own_request");
+    let act = Act::Approve { request: request.clone() };
+    assert_eq!(code(places.house.by(places.contact("a"), act).await), "not_your_role");
+    went_well(places.house.by(&company.rssi, Act::TurnDown { request: request.clone() }).await).unwrap();
+    assert_eq!(code(places.house.by(&company.rssi, Act::Approve { request }).await), "request_unknown");
+    // A site whose settings changed since is not shown.
+    let engagement = places.engaged(places.terms("a")).await;
+    let mut house = places.house;
+    house.change_settings(|text| text.replace("max_fps = 60", "max_fps = 59")).await;
+    let shown = house.company.show(&**house.node().shared(), &name("a"), &engagement).await.unwrap();
+    assert_eq!(code(shown), "site_not_approved");
+    let (stage, act) = (&**house.node().shared(), Act::AskSite { site: name("a") });
+    together(stage, &house.company.admin, &house.company.rssi, act).await.unwrap();
+    went_well(house.company.show(stage, &name("a"), &engagement).await.unwrap()).unwrap();
+    house.close().await;
+}

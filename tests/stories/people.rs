@@ -1,0 +1,368 @@
+//! R37 and R38, and how people come in: genesis, four eyes, logins, second factors, guessing.
+
+use std::time::Duration;
+
+use lucarne::demo::rehearsal::{Person, file, hire, together, went_well};
+use lucarne::governance::account::File;
+use lucarne::governance::{Role, Secret};
+use lucarne::node::act::{Act, Order, Outcome};
+use lucarne::rfb::encoding::number;
+
+use super::eye::{Eye, exact};
+use super::hostile_sites::peak_memory;
+use super::house::{House, demo_site};
+use super::script::Script;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn house() -> (Script, House) {
+    let script = Script::start(2, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    (script, house)
+}
+
+#[track_caller]
+fn code(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Refused { code, .. } => code,
+        other => panic!("{other:?} was not refused"),
+    }
+}
+
+/// Somebody tries to log in.
+async fn tries(house: &House, login: &str, password: &str, digits: Option<&str>, device: Option<Secret>) -> Outcome {
+    let (login, password, code) = (login.to_owned(), password.into(), digits.map(Into::into));
+    house.node().shared().perform(Order { token: None, act: Act::Login { login, password, code, device } }).await
+}
+
+async fn is_wrong(house: &House, login: &str, device: Option<Secret>) -> String {
+    code(tries(house, login, "Wrong-h0rse-1", Some("000000"), device).await)
+}
+
+fn join(login: &str, role: Role) -> Act {
+    let (name, roles) = ("Paul Durand".to_owned(), vec![role]);
+    Act::AskJoin { login: login.to_owned(), name, roles, site: None, file: File::default(), ends: None }
+}
+
+async fn asked(house: &House, person: &Person, act: Act) -> lucarne::id::RequestId {
+    match house.by(person, act).await {
+        Outcome::Asked { request, .. } => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn roles_of(house: &House, login: &str) -> Vec<Role> {
+    let Outcome::Accounts { accounts } = house.by(&house.company.rssi, Act::ListAccounts).await else { panic!("the accounts") };
+    let found = accounts.into_iter().find(|listed| listed.account.login.as_str() == login);
+    found.map(|listed| listed.account.roles.iter().collect()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn genesis_is_two_codes_once_and_every_later_act_has_an_actor() {
+    let (_script, house) = house().await;
+    let entries = house.entries();
+    let begun = entries.iter().filter(|entry| entry.kind() == "genesis.begun").count();
+    let first = entries.iter().filter(|entry| entry.public.get("genesis") == Some(&true.into())).count();
+    assert_eq!((begun, first), (1, 2));
+    // Nobody orders without a login, or with one that is over.
+    let order = |token: Option<&str>| Order { token: token.map(Into::into), act: Act::ListAccounts };
+    let shared = house.node().shared();
+    assert_eq!(code(shared.perform(order(None)).await), "session_over");
+    assert_eq!(code(shared.perform(order(Some("0123456789abcdefghjkmnpqrs"))).await), "session_over");
+    went_well(house.by(&house.company.admin, Act::Logout).await).unwrap();
+    assert_eq!(code(shared.perform(house.company.admin.orders(Act::ListAccounts)).await), "session_over");
+    let refused = house.entry(|entry| entry.kind() == "act.refused").await;
+    assert_eq!((refused.text("act_kind"), refused.text("cause")), ("list_accounts", "session_over"));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r37_administrators_are_approved_by_an_rssi_who_did_not_ask() {
+    let (_script, house) = house().await;
+    let (admin, rssi) = (&house.company.admin, &house.company.rssi);
+    let approve = |request: &lucarne::id::RequestId| Act::Approve { request: request.clone() };
+    let request = asked(&house, admin, join("paul", Role::Admin)).await;
+    assert_eq!(roles_of(&house, "paul").await, [], "asked for is not granted");
+    assert_eq!(code(house.by(admin, approve(&request)).await), "own_request");
+    went_well(house.by(rssi, approve(&request)).await).unwrap();
+    assert_eq!(roles_of(&house, "paul").await, [Role::Admin]);
+    assert_eq!(code(house.by(rssi, approve(&request)).await), "request_unknown");
+    // An rssi who asks has nobody but another rssi.
+    let request = asked(&house, rssi, join("anna", Role::Dpo)).await;
+    assert_eq!(code(house.by(rssi, approve(&request)).await), "own_request");
+    assert_eq!(code(house.by(admin, approve(&request)).await), "needs_rssi");
+    // Nobody gives themselves anything, nor has it given by somebody they let in.
+    let act = Act::AskMove { login: "admin".into(), roles: vec![Role::Admin, Role::Rssi], site: None };
+    assert_eq!(code(house.by(admin, act).await), "own_account");
+    let request =
+        asked(&house, rssi, Act::AskMove { login: "claire".into(), roles: vec![Role::Auditor, Role::Admin], site: None }).await;
+    assert_eq!(code(house.by(admin, approve(&request)).await), "needs_rssi");
+    assert_eq!(roles_of(&house, "claire").await, [Role::Auditor]);
+    // What waits for too long is forgotten.
+    let request = asked(&house, admin, join("late", Role::Auditor)).await;
+    house.clock.advance(DAY * 15);
+    assert_eq!(code(house.by(rssi, approve(&request)).await), "request_unknown");
+    house.close().await;
+}
+
+/// Neither the requester nor the approver can take the account that they let in together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_code_has_two_halves_and_a_day() {
+    let (_script, house) = house().await;
+    let (stage, admin, rssi) = (&**house.node().shared(), &house.company.admin, &house.company.rssi);
+    let [asker, approver] = together(stage, admin, rssi, join("paul", Role::Auditor)).await.unwrap().map(Option::unwrap);
+    for wrong in [asker.clone(), approver.clone(), format!("{asker}-{asker}"), format!("{approver}-0000000000000")] {
+        let refused = Person::enrol(stage, "paul", None, &wrong, "Correct-h0rse").await.err().unwrap();
+        assert!(refused.to_string().starts_with("code_wrong"), "{wrong}: {refused}");
+    }
+    let code_of = format!("{approver}-{asker}");
+    let simple = Person::enrol(stage, "paul", None, &code_of, "simple").await.err().unwrap();
+    assert!(simple.to_string().contains("at least 10 characters"), "{simple}");
+    let paul = Person::enrol(stage, "paul", None, &code_of, "Correct-h0rse").await.unwrap();
+    assert!(Person::enrol(stage, "paul", None, &code_of, "Correct-h0rse").await.is_err(), "once");
+    went_well(paul.log_in(stage).await.unwrap()).unwrap();
+    // A code that nobody used for a day is void.
+    let [asker, approver] = together(stage, admin, rssi, join("anna", Role::Auditor)).await.unwrap().map(Option::unwrap);
+    house.clock.advance(DAY);
+    let late = Person::enrol(stage, "anna", None, &format!("{asker}-{approver}"), "Correct-h0rse").await.err().unwrap();
+    assert!(late.to_string().starts_with("code_wrong"), "{late}");
+    house.close().await;
+}
+
+/// Reset, R36 included: the old password and factor are void at once, and the last twelve do not come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reset_takes_two_people_voids_what_there_was_and_ends_what_runs() {
+    let (_script, house) = house().await;
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    eye.ask(false).await;
+    assert!(eye.update().await);
+    let stage = &**house.node().shared();
+    let (admin, rssi, claire) = (&house.company.admin, &house.company.rssi, &house.company.auditor);
+    let reset = together(stage, admin, rssi, Act::AskReset { login: "claire".into() });
+    let (_, halves) = tokio::join!(eye.watch_to_the_end(), reset);
+    let [asker, approver] = halves.unwrap().map(Option::unwrap);
+    assert_eq!(code(stage.perform(claire.orders(Act::WhoAmI)).await), "session_over");
+    house.clock.advance(Duration::from_secs(60));
+    assert_eq!(code(claire.log_in(stage).await.unwrap()), "not_enrolled");
+    let code_of = format!("{asker}-{approver}");
+    let again = Person::enrol(stage, "claire", None, &code_of, "Correct-h0rse").await.err().unwrap();
+    assert!(again.to_string().contains("among the last 12"), "{again}");
+    let new = Person::enrol(stage, "claire", None, &code_of, "Autre-cheval-9").await.unwrap();
+    assert_ne!(new.secret, claire.secret, "another authenticator");
+    went_well(new.log_in(stage).await.unwrap()).unwrap();
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mover_loses_the_old_roles_at_once_and_what_was_looked_at() {
+    let (_script, house) = house().await;
+    house.show("a").await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    eye.ask(false).await;
+    assert!(eye.update().await);
+    let stage = &**house.node().shared();
+    let act = Act::AskMove { login: "claire".into(), roles: vec![Role::Reviewer], site: None };
+    let moved = together(stage, &house.company.admin, &house.company.rssi, act);
+    let (_, moved) = tokio::join!(eye.watch_to_the_end(), moved);
+    moved.unwrap();
+    house.clock.advance(Duration::from_secs(60));
+    let engagement = house.engagement("a").await;
+    let act = Act::IssueTicket { engagement, acknowledged: true, short: false, certificate: None };
+    assert_eq!(code(house.by(&house.company.auditor, act).await), "not_your_role");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leaver_is_let_in_until_the_day_and_looks_on_no_longer() {
+    let (_script, house) = house().await;
+    house.show("a").await;
+    let ends = house.clock.wall() + time::Duration::seconds(40);
+    let act = Act::EndAccount { login: "claire".into(), ends };
+    went_well(house.by(&house.company.admin, act).await).unwrap();
+    let eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    let (_, ()) = tokio::join!(eye.watch_to_the_end(), house.pass(44));
+    assert_eq!(house.entry(|entry| entry.kind() == "view.ended").await.text("cause"), "account_ended");
+    assert_eq!(code(house.company.auditor.log_in(&**house.node().shared()).await.unwrap()), "account_ended");
+    // One person takes away; to give back takes two.
+    let later = Act::EndAccount { login: "claire".into(), ends: ends + time::Duration::days(9) };
+    let Outcome::Failed { message } = house.by(&house.company.admin, later).await else { panic!("prolonged by one") };
+    assert!(message.contains("ask for it to be prolonged"), "{message}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r38_an_overdue_review_is_shown_then_suspends_and_is_mended_by_another_person() {
+    let (_script, house) = house().await;
+    let (admin, rssi, stage) = (&house.company.admin, &house.company.rssi, &**house.node().shared());
+    let overdue = async || {
+        let Outcome::Accounts { accounts } = house.by(rssi, Act::ListAccounts).await else { panic!("the accounts") };
+        let due = accounts.into_iter().filter(|listed| listed.review_overdue);
+        due.map(|listed| String::from(listed.account.login)).collect::<Vec<_>>()
+    };
+    assert_eq!(overdue().await, Vec::<String>::new());
+    // Ninety days for those who administer; their passwords would be over too.
+    house.clock.advance(DAY * 80);
+    let review = |login: &str, keep| Act::Review { login: login.to_owned(), keep };
+    for person in [admin, rssi] {
+        let new = "Autre-cheval-9";
+        person.change_password(stage, new).await.unwrap();
+    }
+    house.clock.advance(DAY * 11);
+    assert_eq!(code(house.by(admin, Act::ListAccounts).await), "review_overdue");
+    assert_eq!(code(house.by(rssi, review("rssi", true)).await), "own_account");
+    assert_eq!(code(house.by(admin, review("admin", true)).await), "own_account");
+    went_well(house.by(rssi, review("admin", true)).await).unwrap();
+    assert_eq!(code(house.by(rssi, Act::ListAccounts).await), "review_overdue");
+    went_well(house.by(admin, review("rssi", true)).await).unwrap();
+    assert_eq!(overdue().await, Vec::<String>::new());
+    house.clock.advance(DAY * 89);
+    for person in [admin, rssi] {
+        person.change_password(stage, "Encore-un-cheval-9").await.unwrap();
+    }
+    went_well(house.by(rssi, review("admin", true)).await).unwrap();
+    house.clock.advance(Duration::from_secs(60));
+    assert!(overdue().await.contains(&"claire".to_owned()), "a hundred and eighty days for auditors");
+    went_well(house.by(rssi, review("claire", false)).await).unwrap();
+    assert_eq!(
+        house.entry(|entry| entry.kind() == "account.reviewed" && entry.public["kept"] == false).await.text("outcome"),
+        "ok"
+    );
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessing_is_slowed_then_locked_and_locks_nobody_out_of_a_known_device() {
+    let (_script, house) = house().await;
+    let (stage, claire) = (&**house.node().shared(), &house.company.auditor);
+    for _ in 0..5 {
+        assert_eq!(is_wrong(&house, "claire", None).await, "login_wrong");
+    }
+    // The right password is no better while others wait; one who does not exist looks the same.
+    house.clock.advance(Duration::from_secs(30));
+    let digits = claire.digits(&house.clock).unwrap();
+    assert_eq!(code(tries(&house, "claire", "Correct-h0rse", Some(&digits), None).await), "login_wait");
+    for _ in 0..5 {
+        assert_eq!(is_wrong(&house, "nobody", None).await, "login_wrong");
+    }
+    assert_eq!(is_wrong(&house, "nobody", None).await, "login_wait");
+    // From her own device she comes in all the while.
+    house.clock.advance(Duration::from_secs(35));
+    went_well(claire.log_in(stage).await.unwrap()).unwrap();
+    for n in 0..5 {
+        house.clock.advance(Duration::from_secs(60 << n));
+        assert_eq!(is_wrong(&house, "claire", None).await, "login_wrong", "{n}");
+    }
+    house.clock.advance(Duration::from_secs(3_000));
+    assert_eq!(is_wrong(&house, "claire", None).await, "login_wait");
+    house.clock.advance(Duration::from_secs(700));
+    assert_eq!(is_wrong(&house, "claire", None).await, "login_wrong", "an hour is enough for who does not administer");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_who_was_locked_is_unlocked_by_somebody_else_alone() {
+    let (_script, house) = house().await;
+    let (stage, admin, rssi) = (&**house.node().shared(), &house.company.admin, &house.company.rssi);
+    for n in 0..10 {
+        assert_eq!(is_wrong(&house, "admin", None).await, "login_wrong", "{n}");
+        house.clock.advance(Duration::from_secs(if n < 4 { 1 } else { 60 << (n - 4) }));
+    }
+    house.clock.advance(DAY);
+    assert_eq!(is_wrong(&house, "admin", None).await, "login_locked");
+    went_well(admin.log_in(stage).await.unwrap()).unwrap();
+    assert_eq!(code(house.by(admin, Act::UnlockAccount { login: "admin".into() }).await), "own_account");
+    went_well(house.by(rssi, Act::UnlockAccount { login: "admin".into() }).await).unwrap();
+    assert_eq!(is_wrong(&house, "admin", None).await, "login_wrong");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_factor_counts_once_and_a_recovery_code_once() {
+    let (_script, house) = house().await;
+    let stage = &**house.node().shared();
+    let (admin, rssi) = (&house.company.admin, &house.company.rssi);
+    let [one, other] = together(stage, admin, rssi, join("paul", Role::Auditor)).await.unwrap().map(Option::unwrap);
+    let act =
+        Act::Enrol { login: "paul".into(), name: None, code: format!("{one}-{other}").into(), password: "Correct-h0rse".into() };
+    let Outcome::Enrolled { recovery, secret, url, .. } = stage.perform(Order { token: None, act }).await else { panic!("paul") };
+    assert!(url.starts_with("otpauth://totp/Lucarne:paul?secret=") && url.contains(&secret) && recovery.len() == 8);
+    let right = async |digits: Option<&str>| tries(&house, "paul", "Correct-h0rse", digits, None).await;
+    went_well(right(Some(&recovery[0])).await).unwrap();
+    assert_eq!(code(right(Some(&recovery[0])).await), "login_wrong");
+    assert_eq!(code(right(None).await), "login_wrong", "a password is not enough");
+    went_well(right(Some(&recovery[1])).await).unwrap();
+    // Claire's digits of now were used when she came in.
+    let claire = &house.company.auditor;
+    let digits = claire.digits(&house.clock).unwrap();
+    let wrong = tries(&house, "claire", "Correct-h0rse", Some(&digits), None).await;
+    went_well(wrong).unwrap();
+    assert_eq!(code(tries(&house, "claire", "Correct-h0rse", Some(&digits), None).await), "login_wrong");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r39_a_login_lies_unused_for_half_an_hour_and_lasts_twelve_hours_at_most() {
+    let (_script, house) = house().await;
+    let (stage, claire) = (&**house.node().shared(), &house.company.auditor);
+    let who = async || stage.perform(claire.orders(Act::WhoAmI)).await;
+    for _ in 0..24 {
+        house.clock.advance(Duration::from_secs(29 * 60));
+        went_well(who().await).unwrap();
+    }
+    house.clock.advance(Duration::from_secs(29 * 60));
+    assert_eq!(code(who().await), "session_over", "twelve hours");
+    went_well(claire.log_in(stage).await.unwrap()).unwrap();
+    house.clock.advance(Duration::from_secs(31 * 60));
+    assert_eq!(code(who().await), "session_over", "half an hour");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_nobody_used_for_sixty_days_takes_two_people_to_be_used_again() {
+    let script = Script::start(2, number::RAW).await;
+    let mut house = House::open(&demo_site("a", script.address)).await;
+    house.change_settings(|text| text.replace("inactive_days = 365", "inactive_days = 60")).await;
+    let join = ("paul", "Paul Durand", vec![Role::Auditor], None, file(house.clock.wall().date()));
+    let stage = &**house.node().shared();
+    let paul = hire(stage, &house.company.admin, &house.company.rssi, join, "Correct-h0rse").await.unwrap();
+    house.clock.advance(DAY * 50);
+    went_well(house.by(&house.company.admin, Act::WhoAmI).await).unwrap();
+    went_well(house.by(&house.company.rssi, Act::WhoAmI).await).unwrap();
+    house.clock.advance(DAY * 11);
+    assert_eq!(code(paul.log_in(stage).await.unwrap()), "account_asleep");
+    together(stage, &house.company.admin, &house.company.rssi, Act::AskEnable { login: "paul".into() }).await.unwrap();
+    house.clock.advance(Duration::from_secs(60));
+    went_well(paul.log_in(stage).await.unwrap()).unwrap();
+    house.close().await;
+}
+
+/// A thousand at once: few are looked at, nobody who looks at a picture feels it, and memory stays what it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_wrong_logins_at_once_delay_no_picture() {
+    let script = super::bystander::Bystander::site().await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    let bystander = super::bystander::Bystander::looks(&house, script).await;
+    let before = peak_memory();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..1000 {
+        let shared = std::sync::Arc::clone(house.node().shared());
+        let login = if n % 2 == 0 { "claire".to_owned() } else { format!("nobody{n}") };
+        let act = Act::Login { login, password: "Wrong-h0rse-1".into(), code: None, device: None };
+        tasks.spawn(async move { shared.perform(Order { token: None, act }).await });
+    }
+    let mut busy = 0;
+    while let Some(outcome) = tasks.join_next().await {
+        let code = code(outcome.unwrap());
+        assert!(["login_wrong", "login_wait", "busy"].contains(&code.as_str()), "{code}");
+        busy += usize::from(code == "busy");
+    }
+    assert!(busy > 500, "{busy} were told to come again");
+    bystander.sees_more(&house).await;
+    let grown = peak_memory() - before;
+    assert!(grown < 96 << 10, "{grown} KiB more than before");
+    // And she whose password was guessed at comes in by her own device.
+    house.clock.advance(Duration::from_secs(60));
+    went_well(house.company.auditor.log_in(&**house.node().shared()).await.unwrap()).unwrap();
+    house.close().await;
+}
