@@ -7,6 +7,7 @@ mod written;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -60,6 +61,8 @@ pub struct Viewers {
     pub key: PathBuf,
     pub tls12: bool,
     pub max_sessions: usize,
+    /// How long nobody need be before a viewer until it is locked: an hour at most (R39).
+    pub idle: Duration,
     /// Connections a minute from one address, and handshakes at a time: of strangers, and as many of known people.
     pub per_minute: u32,
     pub handshakes: usize,
@@ -181,9 +184,17 @@ fn checked_viewers(viewers: written::Viewers, folder: &Path) -> Result<Viewers, 
         key: folder.join(viewers.key),
         tls12: viewers.tls12,
         max_sessions: viewers.max_sessions,
+        idle: idle(&viewers.idle_minutes)?,
         per_minute: viewers.connections_per_minute.get(),
         handshakes: viewers.handshakes.get(),
     })
+}
+
+fn idle(minutes: &toml::Spanned<u64>) -> Result<Duration, At> {
+    match minutes.as_ref() {
+        minutes @ 1..=60 => Ok(Duration::from_secs(minutes * 60)),
+        _ => Err(At::new(minutes.span(), "viewers.idle_minutes", "write a number from 1 to 60; 60 is the default")),
+    }
 }
 
 fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {

@@ -60,6 +60,8 @@ pub(super) struct Viewers {
     pub tls12: bool,
     #[serde(default = "fifty")]
     pub max_sessions: usize,
+    #[serde(default = "an_hour")]
+    pub idle_minutes: Spanned<u64>,
     #[serde(default = "thirty_a_minute")]
     pub connections_per_minute: NonZeroU32,
     #[serde(default = "handshakes")]
@@ -176,6 +178,10 @@ pub(super) struct Site {
 pub(super) struct Login {
     pub user: Option<String>,
     pub password_file: Spanned<PathBuf>,
+}
+
+fn an_hour() -> Spanned<u64> {
+    Spanned::new(0..0, 60)
 }
 
 fn fifty() -> usize {

@@ -168,6 +168,6 @@ impl Shared {
         // R22: how sensitive it is stands in the window's title and in every mark.
         let label = format!("{} · {}", site.label, admission.class().name());
         let (screen, real_data) = (site.reader.clone(), site.real_data.subscribe());
-        Ok(Seat { admission, recorded, screen, label, switch, ending, holds, real_data })
+        Ok(Seat { admission, recorded, screen, label, switch, ending, holds, real_data, idle: self.idle })
     }
 }

@@ -71,6 +71,8 @@ pub struct Shared {
     sites: HashMap<SiteName, SiteHandle>,
     sessions: Mutex<HashMap<SessionId, Running>>,
     max_sessions: usize,
+    /// How long nobody need be before a viewer until it is locked.
+    idle: Duration,
     fold: Mutex<Fold>,
     quota: Mutex<Quota>,
     known: Known,
@@ -203,6 +205,7 @@ impl Node {
             sites,
             sessions: Mutex::default(),
             max_sessions: config.viewers.max_sessions,
+            idle: config.viewers.idle,
             fold: Mutex::default(),
             quota: Mutex::new(Quota::new(clock.now())),
             known: known_addresses(&desk, &clock).await?,

@@ -12,6 +12,7 @@ mod faces;
 mod gauges;
 mod limits;
 pub mod listener;
+mod presence;
 mod pressure;
 mod seated;
 mod session;
@@ -19,6 +20,7 @@ mod update;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -42,6 +44,8 @@ pub enum Ending {
     Stopped,
     /// A rule no longer holds: the right to look is over.
     Refused(Refusal),
+    /// Nobody was there for too long (R39).
+    Locked,
     /// The trace cannot be written.
     NoTrace,
     /// The store does not answer.
@@ -71,6 +75,7 @@ impl Ending {
         match self {
             Self::Stopped => "stopped",
             Self::Refused(refusal) => refusal.code(),
+            Self::Locked => "locked",
             Self::NoTrace => "no_trace",
             Self::NoStore => "no_store",
             Self::Shutdown => "shutdown",
@@ -105,6 +110,8 @@ pub struct Seat {
     pub holds: watch::Receiver<u64>,
     /// Whether the site says that real data are on its screen.
     pub real_data: watch::Receiver<bool>,
+    /// How long nobody need be there until the viewer is locked.
+    pub idle: Duration,
 }
 
 /// Where a connection came in.

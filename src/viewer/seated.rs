@@ -9,8 +9,10 @@ use tokio::sync::watch;
 
 use super::cut::Cut;
 use super::entrance::Entered;
+use super::faces::Said;
 use super::gauges::Gauges;
 use super::listener::SEND_BUFFER;
+use super::presence::Presence;
 use super::session::Session;
 use super::update::View;
 use super::{Ending, Gate, Listener, Tally};
@@ -37,7 +39,9 @@ impl<G: Gate> Listener<G> {
         let Entered { mut stream, buffer, seat } = entered;
         let id = seat.admission.session().clone();
         let identity = Identity { who: seat.admission.name().to_owned(), what: seat.label.clone(), session: id.clone() };
-        let view = View::new(seat.screen.clone(), identity, seat.real_data.clone(), self.clock.clone());
+        let presence = Presence::new(seat.idle, self.clock.now());
+        let said = Said::new(seat.real_data.clone(), presence.soon());
+        let view = View::new(seat.screen.clone(), identity, said, self.clock.clone());
         let hello = server_init(view.size, &PixelFormat::NATIVE, &seat.label);
         let (mut ending, holds, switch) = (seat.ending.clone(), seat.holds.clone(), seat.switch.clone());
         let (clock, metrics, gauges) = (self.clock.clone(), self.metrics.clone(), Gauges::default());
@@ -46,7 +50,7 @@ impl<G: Gate> Listener<G> {
             metrics.sessions.inc();
             let greeted = stream.write_all(&hello).await.is_ok() && stream.flush().await.is_ok();
             let tally = if greeted {
-                Session::new(stream, buffer, view, seat, held, clock, metrics.clone()).run().await
+                Session::new(stream, buffer, view, seat, presence, held, clock, metrics.clone()).run().await
             } else {
                 Tally::empty(Ending::Lost)
             };

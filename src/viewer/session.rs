@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 
 use super::demand::{Demand, Preferences, hull};
 use super::gauges::Gauges;
+use super::presence::{Presence, Signs};
 use super::pressure::Pressure;
 use super::update::{Due, Loss, PIECE, View};
 use super::{Ending, Seat, Tally};
@@ -40,6 +41,7 @@ pub(super) struct Session<S> {
     writing: Writing<S>,
     demand: Demand,
     seat: Seat,
+    presence: Presence,
     clock: Clock,
     metrics: Metrics,
 }
@@ -68,7 +70,17 @@ struct Writing<S> {
 
 impl<S: AsyncRead + AsyncWrite> Session<S> {
     /// A session over a stream whose handshake is done; `buffer` holds what came after it.
-    pub fn new(stream: S, buffer: Buffer, view: View, seat: Seat, gauges: Gauges, clock: Clock, metrics: Metrics) -> Self {
+    #[expect(clippy::too_many_arguments, reason = "what a session is made of, said once")]
+    pub fn new(
+        stream: S,
+        buffer: Buffer,
+        view: View,
+        seat: Seat,
+        presence: Presence,
+        gauges: Gauges,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let window = clock.now();
         let writing = Writing {
@@ -84,20 +96,30 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
             wanted: None,
         };
         let reading = Reading { stream: reader, buffer, gauges };
-        Self { reading, writing, demand: Demand::new(), seat, clock, metrics }
+        Self { reading, writing, demand: Demand::new(), seat, presence, clock, metrics }
     }
 
     /// Runs to the end.
     pub async fn run(mut self) -> Tally {
         let started = self.clock.now();
-        let (demand, metrics, clock) = (&self.demand, &self.metrics, &self.clock);
+        let (demand, metrics, clock, presence) = (&self.demand, &self.metrics, &self.clock, &self.presence);
+        let switch = self.seat.switch.clone();
         let ending = {
-            let mut reads = pin!(self.reading.run(demand, metrics, clock));
+            let mut reads = pin!(self.reading.run(demand, presence, metrics, clock));
             let mut writes = pin!(self.writing.run(demand, &mut self.seat, metrics, clock));
-            tokio::select! {
-                biased;
-                ending = &mut writes => ending,
-                ending = &mut reads => ending,
+            let mut absent = pin!(presence.absent(clock));
+            let mut locked = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    ending = &mut writes => break ending,
+                    ending = &mut reads => break ending,
+                    // Told to end, like by anybody: a black screen follows, and the cut.
+                    () = &mut absent, if !locked => {
+                        locked = true;
+                        switch.raise(Ending::Locked);
+                    }
+                }
             }
         };
         let ending = self.seat.ending.reason().unwrap_or(ending);
@@ -121,8 +143,8 @@ impl<S: AsyncRead> Reading<S> {
         Ending::Broken { code, at: self.buffer.at("session") }
     }
 
-    async fn run(&mut self, demand: &Demand, metrics: &Metrics, clock: &Clock) -> Ending {
-        let mut messages = ClientStream::default();
+    async fn run(&mut self, demand: &Demand, presence: &Presence, metrics: &Metrics, clock: &Clock) -> Ending {
+        let (mut messages, mut signs) = (ClientStream::default(), Signs::default());
         let (mut window, mut heard) = (clock.now() + PACE, 0u32);
         loop {
             heard += 1;
@@ -138,6 +160,9 @@ impl<S: AsyncRead> Reading<S> {
                         None => {}
                         Some(ClientMessage::Input(input)) => {
                             self.gauges.count(input.kind);
+                            if signs.show(self.buffer.unread()) {
+                                presence.shown(clock.now());
+                            }
                             metrics.inputs_dropped.get_or_create(&Kind { kind: input.kind.name() }).inc();
                         }
                         Some(ClientMessage::Request(request)) => {

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
-use tokio::sync::watch;
 
 use super::demand::Preferences;
 use super::encoder::Encoder;
-use super::faces;
+use super::faces::{self, Said, Saying};
 use crate::clock::Clock;
 use crate::geometry::{Rect, Size};
 use crate::mark::{Identity, Mark, Notice, stamp};
@@ -38,9 +37,9 @@ pub(super) struct View {
     owed: Region,
     lossy: Lossy,
     face: Face,
-    /// What the site declares of its data, and what was seen of it last.
-    real_data: watch::Receiver<bool>,
-    real: bool,
+    /// What else is said over the picture, and what was said last.
+    said: Said,
+    saying: Saying,
     notice: Option<Notice>,
     mark: (i64, Mark),
     copy: Picture,
@@ -89,15 +88,15 @@ pub(super) enum Due {
 }
 
 impl View {
-    pub fn new(screen: ScreenReader, identity: Identity, real_data: watch::Receiver<bool>, clock: Clock) -> Self {
-        let (look, real) = (screen.look(), *real_data.borrow());
+    pub fn new(screen: ScreenReader, identity: Identity, said: Said, clock: Clock) -> Self {
+        let (look, saying) = (screen.look(), said.now());
         let size = shown_size(&look);
         let (now, now_at) = (clock.wall(), clock.now());
         let mut view = Self {
             mark: (minute(now), Mark::new(&identity, now)),
-            notice: faces::notice(look.face, real, &clock),
-            real_data,
-            real,
+            notice: faces::notice(look.face, saying, &clock),
+            said,
+            saying,
             screen,
             identity,
             clock,
@@ -118,7 +117,7 @@ impl View {
     pub async fn changed(&mut self) {
         tokio::select! {
             () = self.screen.changed_since(self.seen) => {}
-            Ok(()) = self.real_data.changed() => {}
+            () = self.said.changed() => {}
         }
     }
 
@@ -167,13 +166,13 @@ impl View {
     }
 
     fn turn_face(&mut self, face: Face) {
-        let real = *self.real_data.borrow();
-        if (face, real) == (self.face, self.real) {
+        let saying = self.said.now();
+        if (face, saying) == (self.face, self.saying) {
             return;
         }
-        (self.face, self.real) = (face, real);
+        (self.face, self.saying) = (face, saying);
         let before = self.notice.take();
-        self.notice = faces::notice(face, real, &self.clock);
+        self.notice = faces::notice(face, saying, &self.clock);
         for notice in [&before, &self.notice].into_iter().flatten() {
             self.owed.add(notice.place(self.size));
         }

@@ -318,3 +318,37 @@ async fn masked_places_are_never_shown_and_wait_for_their_size_to_be_confirmed()
     assert!(eye.watch_until(|picture| *picture == expected).await);
     house.close().await;
 }
+
+/// R39. The hour is the settings' default and most; here it is four minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r39_a_viewer_before_which_nobody_sits_is_warned_then_locked() {
+    let good = include_str!("../../src/cli/lucarne.toml");
+    let config = |text: &str| lucarne::config::Config::parse(std::path::Path::new("lucarne.toml"), text);
+    assert_eq!(config(good).unwrap().viewers.idle, Duration::from_secs(3600));
+    assert!(
+        config(&good.replace("# idle_minutes = 60 ", "idle_minutes = 61 ")).unwrap_err().to_string().contains("from 1 to 60")
+    );
+    let script = Script::start(3, number::RAW).await;
+    let house = House::with("idle_minutes = 4", &demo_site("a", script.address)).await;
+    house.show("a").await;
+    let mut eye = looking(&house).await;
+    assert!(eye.watch_until(shows_the_site).await);
+    // A key that is held, and a pointer that stays, are nobody.
+    eye.send(&[4, 1, 0, 0, 0, 0, 0, 0x61, 5, 0, 0, 9, 0, 9]).await;
+    house.pass(100).await;
+    eye.send(&[4, 1, 0, 0, 0, 0, 0, 0x61, 5, 0, 0, 9, 0, 9]).await;
+    house.pass(40).await;
+    let warned = |picture: &Picture| picture.row(100, 30, 1)[0].r() < 0x40;
+    assert!(eye.watch_until(warned).await, "a strip says so");
+    eye.send(&[5, 0, 0, 10, 0, 9]).await;
+    assert!(eye.watch_until(|picture| !warned(picture)).await, "somebody moved the mouse");
+    house.pass(200).await;
+    assert!(house.entries().iter().all(|entry| entry.kind() != "view.ended"));
+    let (last, ()) = tokio::join!(eye.watch_to_the_end(), house.pass(60));
+    assert!(last.pixels().iter().all(|pixel| *pixel == Pixel::BLACK));
+    assert_eq!(house.entry(|entry| entry.kind() == "view.ended").await.text("cause"), "locked");
+    // Back takes a new ticket.
+    let mut eye = looking(&house).await;
+    assert!(eye.watch_until(shows_the_site).await);
+    house.close().await;
+}
