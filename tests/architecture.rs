@@ -42,7 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("store", &["governance", "trace", "id", "geometry", "clock"]),
     ("desk", &["governance", "trace", "store", "id", "clock", "geometry", "rfb"]),
     ("config", &["geometry", "governance", "id", "rfb", "tls"]),
-    ("web", &["trace", "metrics"]),
+    ("web", &["trace", "metrics", "clock", "governance", "tls", "viewer"]),
     (
         "node",
         &[

@@ -37,6 +37,8 @@ pub struct Config {
     pub node: String,
     pub data: PathBuf,
     pub viewers: Viewers,
+    /// Orders by HTTP, inside TLS.
+    pub api: Option<SocketAddr>,
     /// Metrics and health, on loopback.
     pub monitor: Option<SocketAddr>,
     /// The server of the rows, if they are not in a file beside the trace.
@@ -154,6 +156,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         node: written.node.name.into_inner(),
         data: folder.join(written.node.data),
         viewers: checked_viewers(written.viewers, folder)?,
+        api: written.api.map(|api| api.listen),
         monitor,
         postgres: store::checked(written.store, folder)?,
         accounts: accounts::checked(written.accounts)?,

@@ -29,6 +29,7 @@ impl At {
 pub(super) struct Written {
     pub node: Node,
     pub viewers: Viewers,
+    pub api: Option<Api>,
     pub monitor: Option<Monitor>,
     #[serde(default)]
     pub store: Store,
@@ -66,6 +67,12 @@ pub(super) struct Viewers {
     pub connections_per_minute: NonZeroU32,
     #[serde(default = "handshakes")]
     pub handshakes: NonZeroUsize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    pub listen: SocketAddr,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! The gate: lets viewers in by the rules, and writes down every attempt.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
 use crate::trace::{Event, Quota};
 use crate::viewer::{Ending, Gate, Known, Peer, Seat, Tally, TlsFacts, Turned, whose};
+use crate::web::Orders;
 
 impl Gate for Shared {
     fn is_known(&self, address: IpAddr) -> bool {
@@ -20,30 +21,11 @@ impl Gate for Shared {
     }
 
     async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
-        if !self.log.health().borrow().is_writing() {
-            self.limited(peer, "no_trace");
-            return None;
-        }
-        if !self.quota().take(whose(peer.address.ip()), peer.known, self.clock.now()) {
-            self.limited(peer, "stranger_quota");
-            return None;
-        }
-        let connection = ConnectionId::random();
-        let event = Event::new("conn.attempt").outcome("ok").public("connection", connection.as_str());
-        let event = event.public("listener", peer.entrance.name()).sealed("src", peer.address.to_string());
-        match self.log.append(event).await {
-            Ok(_) => Some(connection),
-            Err(error) => {
-                tracing::error!(%error, "a connection was closed unanswered");
-                self.limited(peer, "no_trace");
-                None
-            }
-        }
+        self.record_attempt(peer.address, peer.known, peer.entrance.name()).await
     }
 
     fn limited(&self, peer: Peer, cause: &'static str) {
-        let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
-        fold.add(peer.address.ip(), cause, self.clock.now());
+        Orders::limited(self, peer.address, cause);
     }
 
     async fn tls(&self, connection: &ConnectionId, facts: TlsFacts) {
@@ -108,6 +90,30 @@ fn with_dropped(event: Event, dropped: Vec<(InputKind, u64)>) -> Event {
 }
 
 impl Shared {
+    /// A connection came, by this listener; `None`: it cannot be recorded, and is answered nothing.
+    pub(super) async fn record_attempt(&self, address: SocketAddr, known: bool, listener: &str) -> Option<ConnectionId> {
+        let refused = |cause| Orders::limited(self, address, cause);
+        if !self.log.health().borrow().is_writing() {
+            refused("no_trace");
+            return None;
+        }
+        if !self.quota().take(whose(address.ip()), known, self.clock.now()) {
+            refused("stranger_quota");
+            return None;
+        }
+        let connection = ConnectionId::random();
+        let event = Event::new("conn.attempt").outcome("ok").public("connection", connection.as_str());
+        let event = event.public("listener", listener).sealed("src", address.to_string());
+        match self.log.append(event).await {
+            Ok(_) => Some(connection),
+            Err(error) => {
+                tracing::error!(%error, "a connection was closed unanswered");
+                refused("no_trace");
+                None
+            }
+        }
+    }
+
     /// The address is known from now on, also after a restart.
     async fn remember(&self, address: IpAddr) {
         let now = self.clock.wall();

@@ -7,6 +7,7 @@ pub mod act;
 pub mod control;
 mod gate;
 mod guard;
+mod orders;
 mod perform;
 mod pools;
 mod post;
@@ -91,6 +92,7 @@ pub struct Addresses {
     pub viewers: SocketAddr,
     pub tls_first: Option<SocketAddr>,
     pub local: Option<SocketAddr>,
+    pub api: Option<SocketAddr>,
     pub monitor: Option<SocketAddr>,
 }
 
@@ -326,6 +328,20 @@ async fn listen(
         Some(address) => Some(open(address, Entrance::Local).await?),
         None => None,
     };
+    let api = match config.api {
+        Some(address) => {
+            let socket = bind(address).await?;
+            let bound = socket.local_addr()?;
+            let work = web::api(socket, Arc::clone(in_band_door), Arc::clone(shared), clock.clone());
+            tasks.spawn(async move {
+                if let Err(error) = work.await {
+                    tracing::error!(%error, "orders by HTTP are no longer taken");
+                }
+            });
+            Some(bound)
+        }
+        None => None,
+    };
     let monitor = match config.monitor {
         Some(address) => {
             let socket = bind(address).await?;
@@ -340,7 +356,7 @@ async fn listen(
         }
         None => None,
     };
-    Ok(Addresses { viewers: bound, tls_first, local, monitor })
+    Ok(Addresses { viewers: bound, tls_first, local, api, monitor })
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {

@@ -1,4 +1,6 @@
-//! PAGES: the only room that knows axum. For now the monitor: metrics and health, on loopback.
+//! PAGES: the only room that knows axum. For now orders by HTTP, and the monitor: metrics and health, on loopback.
+
+mod api;
 
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::trace::Health;
+pub use api::{Answer, Orders, api};
 
 #[derive(Clone)]
 struct Monitor {

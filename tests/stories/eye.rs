@@ -307,3 +307,10 @@ pub async fn stranger_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
     socket.bind((Ipv4Addr::from(from), 0).into()).unwrap();
     socket.connect(address).await.unwrap()
 }
+
+/// TLS to the door for orders, and nothing said yet.
+pub async fn secure_api(house: &House) -> TlsStream<TcpStream> {
+    let door = Door::of(house);
+    let tcp = door.connect(house.node().addresses.api.unwrap()).await;
+    secure(&door.ca, &door.clock, tcp).await
+}

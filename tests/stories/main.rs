@@ -24,6 +24,7 @@ mod film;
 mod hostile_sites;
 mod hostile_viewers;
 mod house;
+mod http;
 mod lifecycle;
 mod limits;
 mod non_interference;

@@ -1,0 +1,253 @@
+//! Orders by HTTP: `POST /v1/acts`, an act in JSON, the token of a login as `Authorization: Bearer`. No cookie is read, so
+//! no other site's page can order anything.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::serve::{IncomingStream, Listener};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::clock::Clock;
+use crate::governance::Secret;
+use crate::tls::ForViewers;
+use crate::viewer::whose;
+
+/// An act in JSON is a kilobyte.
+const MAX_BODY: usize = 64 << 10;
+/// Connections at a time, and how long each lives: an order is one exchange.
+const CONNECTIONS: usize = 128;
+const LIFE: Duration = Duration::from_secs(60);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Connections, and among their orders ways in, a minute from one address.
+const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+const WAYS_IN: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+/// Addresses that a limiter holds.
+const MAX_ADDRESSES: usize = 4096;
+
+/// How an order went.
+pub enum Answer {
+    Done,
+    /// By the verdict's code.
+    Refused(String),
+    Failed,
+    /// It is no act.
+    Unreadable,
+}
+
+/// Who carries orders out: the node.
+pub trait Orders: Send + Sync + 'static {
+    /// A connection came: recorded before a byte is answered. False: close it unanswered.
+    fn attempt(&self, address: SocketAddr) -> impl Future<Output = bool> + Send;
+    /// A limit refused one: counted and folded.
+    fn limited(&self, address: SocketAddr, cause: &'static str);
+    fn order(self: &Arc<Self>, token: Option<Secret>, act: Value) -> impl Future<Output = (Answer, Value)> + Send;
+}
+
+type PerAddress = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, Clock, NoOpMiddleware<Instant>>;
+
+fn per_address(a_minute: NonZeroU32, clock: &Clock) -> PerAddress {
+    RateLimiter::new(Quota::per_minute(a_minute), DefaultKeyedStateStore::default(), clock.clone())
+}
+
+/// Whether the address may once more; past a bound of addresses, old ones are forgotten first.
+fn may(limiter: &PerAddress, address: SocketAddr) -> bool {
+    if limiter.len() >= MAX_ADDRESSES {
+        limiter.retain_recent();
+    }
+    limiter.len() < MAX_ADDRESSES && limiter.check_key(&whose(address.ip())).is_ok()
+}
+
+/// Serves orders until the task is dropped.
+pub async fn api<O: Orders>(socket: TcpListener, tls: Arc<ForViewers>, orders: Arc<O>, clock: Clock) -> std::io::Result<()> {
+    let (secured, handed) = mpsc::channel(16);
+    let door = Door { address: socket.local_addr()?, handed };
+    let desk = Desk { ways_in: Arc::new(per_address(WAYS_IN, &clock)), orders: Arc::clone(&orders) };
+    let routes = Router::new().route("/v1/acts", post(act::<O>)).fallback(nothing_here);
+    let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(desk);
+    let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = accept(socket, tls, orders, secured, clock) => Ok(()),
+    }
+}
+
+/// Accepts and secures connections; each on its own, so that none waits for another's handshake.
+async fn accept<O: Orders>(
+    socket: TcpListener,
+    tls: Arc<ForViewers>,
+    orders: Arc<O>,
+    secured: mpsc::Sender<(Timed, SocketAddr)>,
+    clock: Clock,
+) {
+    let (places, rate) = (Arc::new(Semaphore::new(CONNECTIONS)), per_address(A_MINUTE, &clock));
+    loop {
+        let Ok((tcp, address)) = socket.accept().await else {
+            clock.sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let place = Arc::clone(&places).try_acquire_owned();
+        let (true, Ok(place)) = (may(&rate, address), place) else {
+            orders.limited(address, "api_limit");
+            continue;
+        };
+        let (tls, orders, secured, clock) = (tls.current(), Arc::clone(&orders), secured.clone(), clock.clone());
+        tokio::spawn(async move {
+            let end = clock.now() + LIFE;
+            let securing = async {
+                if !orders.attempt(address).await {
+                    return None;
+                }
+                TlsAcceptor::from(tls).accept(tcp).await.ok()
+            };
+            let stream = clock.within(clock.now() + HANDSHAKE, securing).await;
+            if let Ok(Some(stream)) = stream {
+                let over = Box::pin(async move { clock.sleep_until(end).await });
+                let _ = secured.send((Timed { stream, over, _place: place }, address)).await;
+            }
+        });
+    }
+}
+
+/// Connections that are ready to be read.
+struct Door {
+    address: SocketAddr,
+    handed: mpsc::Receiver<(Timed, SocketAddr)>,
+}
+
+impl Listener for Door {
+    type Io = Timed;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Timed, SocketAddr) {
+        match self.handed.recv().await {
+            Some(next) => next,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+/// A connection that ends at its time, whatever it says.
+struct Timed {
+    stream: TlsStream<TcpStream>,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        if self.over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        if self.over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl axum::extract::connect_info::Connected<IncomingStream<'_, Door>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+struct Desk<O> {
+    ways_in: Arc<PerAddress>,
+    orders: Arc<O>,
+}
+
+impl<O> Clone for Desk<O> {
+    fn clone(&self) -> Self {
+        Self { ways_in: Arc::clone(&self.ways_in), orders: Arc::clone(&self.orders) }
+    }
+}
+
+async fn act<O: Orders>(
+    State(desk): State<Desk<O>>,
+    ConnectInfo(Peer(address)): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let act: Value = match serde_json::from_slice(&body) {
+        Ok(act) => act,
+        Err(error) => return told(StatusCode::BAD_REQUEST, &failed(&format!("the body is no JSON: {error}"))),
+    };
+    let kind = act.get("act").and_then(Value::as_str).unwrap_or_default();
+    if ["login", "enrol", "change_password"].contains(&kind) && !may(&desk.ways_in, address) {
+        desk.orders.limited(address, "api_ways_in");
+        return told(
+            StatusCode::TOO_MANY_REQUESTS,
+            &failed("too many attempts from this address: wait a minute, then try again"),
+        );
+    }
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::from);
+    let (answer, outcome) = desk.orders.order(token, act).await;
+    let status = match answer {
+        Answer::Done => StatusCode::OK,
+        Answer::Unreadable => StatusCode::BAD_REQUEST,
+        Answer::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+        Answer::Refused(code) => match code.as_str() {
+            "session_over" | "login_wrong" | "login_locked" | "code_wrong" => StatusCode::UNAUTHORIZED,
+            "login_wait" | "busy" => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::FORBIDDEN,
+        },
+    };
+    told(status, &outcome)
+}
+
+async fn nothing_here() -> Response {
+    told(StatusCode::NOT_FOUND, &failed("there is nothing here; orders are posted to /v1/acts"))
+}
+
+fn failed(message: &str) -> Value {
+    json!({ "outcome": "failed", "message": message })
+}
+
+fn told(status: StatusCode, outcome: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, outcome.to_string()).into_response()
+}
