@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use time::macros::format_description;
 
 use crate::governance::Role;
-use crate::node::act::{Listed, Outcome, Planned, Rule, Site};
+use crate::node::act::{Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
 #[derive(Clone, Copy)]
@@ -45,8 +45,11 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             }
         }
         Outcome::Requests { requests } => {
-            for request in requests {
-                println!("{}  {:<8} {}", request.id, request.change.name(), serde_json::to_string(&request.change)?);
+            for Waiting { request, asked_by, about } in requests {
+                let (by, about) = (asked_by.as_deref().unwrap_or("?"), about.as_deref().unwrap_or("-"));
+                let (id, name, day) = (&request.id, request.change.name(), request.at.date());
+                println!("{id}  {name:<8} about {about:<16} asked by {by} on {day}");
+                println!("    {}", serde_json::to_string(&request.change)?);
             }
         }
         Outcome::Accounts { accounts } => accounts.iter().for_each(account),

@@ -90,17 +90,25 @@ pub struct Site {
 }
 
 impl Site {
-    /// SHA-256 of the settings, which two people approve; of a password only that there is one.
+    /// SHA-256 of the settings, which two people approve; of a password only that there is one. Whom to trust counts by what
+    /// the file holds now, wherever it lies.
     pub fn digest(&self) -> String {
         let login = match &self.login {
             Login::Nothing => "nothing".to_owned(),
             Login::Password(_) => "password".to_owned(),
             Login::User { name, .. } => format!("user {name}"),
         };
+        let trust = match &self.trust {
+            None => "nobody".to_owned(),
+            Some(Trust::Pinned(print)) => hex(print),
+            Some(Trust::Ca(path)) => {
+                std::fs::read(path).map_or_else(|_| "a file that cannot be read".to_owned(), |bytes| hex(&Sha256::digest(bytes)))
+            }
+        };
         let text = format!(
             "{:?}",
             (
-                (self.name.as_str(), &self.label, self.kind, &self.host, self.port, self.transport, &self.trust),
+                (self.name.as_str(), &self.label, self.kind, &self.host, self.port, self.transport, trust),
                 (&self.server_name, self.tls12, login, self.max_fps, self.jpeg, &self.masks),
             )
         );

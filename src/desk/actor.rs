@@ -5,6 +5,9 @@ use crate::governance::{Account, Paperwork, Policy, Refusal, Right, Role};
 use crate::id::SiteName;
 use crate::store::{Accounts, FourEyes};
 
+/// How far behind the store may be about when a login was used.
+const USED: time::Duration = time::Duration::minutes(1);
+
 /// A person who logged in and still may act. Fields are private: only [`Desk::actor`] makes one.
 #[derive(Debug, Clone)]
 pub struct Actor {
@@ -14,6 +17,8 @@ pub struct Actor {
     owes_charter: bool,
     /// Nobody has said for too long that the account stays, and the agency wants that to count.
     suspended: bool,
+    /// The login has lain unused, or its password is over.
+    stale: Option<Refusal>,
 }
 
 impl Actor {
@@ -31,12 +36,15 @@ impl Actor {
         if !self.account.roles.may(right, site) {
             return Err(if self.account.roles.may(right, None) { Refusal::NotYours } else { Refusal::NotYourRole });
         }
-        // What takes rights away, and what mends the cause, is never kept from anybody.
-        let always = matches!(right, Right::Oneself | Right::TakeAway | Right::Disable | Right::Review);
-        if self.suspended && !always {
+        if right.takes_away() {
+            return Ok(());
+        }
+        self.stale.map_or(Ok(()), Err)?;
+        // What mends the cause is open.
+        if self.suspended && !matches!(right, Right::Oneself | Right::Review) {
             return Err(Refusal::ReviewOverdue);
         }
-        if self.owes_charter && right != Right::Oneself {
+        if self.owes_charter && right == Right::Look {
             return Err(Refusal::CharterNotAcknowledged);
         }
         Ok(())
@@ -47,16 +55,24 @@ impl Desk {
     /// The person of a login, if both still count.
     pub async fn actor(&self, token: &str) -> Result<Actor, DeskError> {
         let (login, now) = (hash(token), self.clock.wall());
-        let account = self.store.use_login(&login, now, self.policy.idle, Policy::LOGIN).await?;
-        let account = match account {
-            Some(id) => self.store.account_of(&id).await?,
-            None => None,
+        let found = self.store.login(&login, now - Policy::LOGIN).await?.ok_or(Refusal::SessionOver)?;
+        let account = self.store.account_of(&found.account).await?.ok_or(Refusal::SessionOver)?;
+        let stale = match account.stands(&self.policy, now) {
+            Err(Refusal::PasswordExpired) => Some(Refusal::PasswordExpired),
+            stands => {
+                stands?;
+                (now - found.used > self.policy.idle).then_some(Refusal::SessionOver)
+            }
         };
-        let account = account.ok_or(Refusal::SessionOver)?;
-        account.stands(&self.policy, now)?;
+        if stale.is_none() && now - found.used > USED {
+            // A store that takes no writes keeps nobody from taking rights away.
+            if let Err(error) = self.store.use_login(&login, now).await {
+                tracing::warn!(%error, "a login counts as unused since a while ago");
+            }
+        }
         let owes_charter = account.roles.has(Role::Auditor)
             && self.store.paper(Paperwork::Charter).await?.is_some_and(|paper| account.charter.as_ref() != Some(&paper));
         let suspended = self.policy.suspend_overdue && account.review_overdue(now);
-        Ok(Actor { account, login, owes_charter, suspended })
+        Ok(Actor { account, login, owes_charter, suspended, stale })
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
-use super::{Actor, Desk, DeskError, hash, letters};
+use super::{Actor, Desk, DeskError, letters};
 use crate::governance::engagement::{Notice, RealData};
 use crate::governance::policy::short_text;
 use crate::governance::{Check, Engagement, Looking, Matter, Paperwork, Refusal, Role, SiteFacts, State, Terms, first_refusal};
-use crate::id::{AccountId, EngagementId, SiteName, hex};
+use crate::id::{AccountId, EngagementId, SiteName};
 use crate::store::{Accounts, Engagements, FourEyes, Reads, Sites};
 use crate::trace::Event;
 
@@ -37,7 +37,7 @@ impl Desk {
         let site = match self.sites.get(&engagement.terms.site) {
             Some(settings) => {
                 let row = reads.site(&engagement.terms.site).await?;
-                let approved = row.approved.as_ref() == Some(&settings.digest);
+                let approved = row.approved.as_ref() == Some(&(settings.digest)());
                 Some(SiteFacts { kind: settings.kind, approved, standing: row.standing, engagement: row.engagement })
             }
             None => None,
@@ -85,9 +85,9 @@ impl Desk {
         self.looking(&self.store, account, id).await
     }
 
-    /// Whether pixels flow within declared intervals alone.
-    pub async fn has_blackout(&self, id: &EngagementId) -> Result<bool, DeskError> {
-        Ok(self.store.engagement(id).await?.ok_or(Refusal::EngagementUnknown)?.terms.blackout)
+    /// An engagement as it stands.
+    pub async fn engagement(&self, id: &EngagementId) -> Result<Engagement, DeskError> {
+        Ok(self.store.engagement(id).await?.ok_or(Refusal::EngagementUnknown)?)
     }
 
     /// Every rule with its result, for an auditor who would look.
@@ -108,8 +108,11 @@ impl Desk {
             })
         };
         for engagement in self.store.engagements().await?.into_iter().filter(concerns) {
-            let matter = self.matter(&self.store, &engagement.id).await?;
+            let mut matter = self.matter(&self.store, &engagement.id).await?;
             let state = matter.state();
+            if let Some(notice) = &mut matter.engagement.notice {
+                notice.code.clear();
+            }
             found.push((matter.engagement, state));
         }
         Ok(found)
@@ -117,7 +120,7 @@ impl Desk {
 
     /// Plans an operation: its kind and its site are fixed for good (R01).
     pub async fn plan(&self, actor: &Actor, terms: Terms) -> Result<EngagementId, DeskError> {
-        let terms = terms.checked(self.clock.wall())?;
+        let terms = self.checked_terms(terms).await?;
         self.settings_of(&terms.site)?;
         let engagement = Engagement {
             id: EngagementId::random(),
@@ -137,9 +140,18 @@ impl Desk {
         Ok(engagement.id)
     }
 
+    /// Terms that can be, by the procedure that is in force.
+    async fn checked_terms(&self, terms: Terms) -> Result<Terms, DeskError> {
+        let terms = terms.checked(self.clock.wall())?;
+        if self.store.paper(Paperwork::Procedure).await?.as_ref() != Some(&terms.procedure) {
+            return Err(Refusal::ProcedureChanged.into());
+        }
+        Ok(terms)
+    }
+
     /// Other terms: what was told and accepted no longer fits them. Whoever changes them has planned them.
     pub async fn plan_again(&self, actor: &Actor, id: &EngagementId, terms: Terms) -> Result<(), DeskError> {
-        let terms = terms.checked(self.clock.wall())?;
+        let terms = self.checked_terms(terms).await?;
         self.change(actor, id, "engagement.changed", |engagement| {
             engagement.is_open()?;
             if terms.operation != engagement.terms.operation || terms.site != engagement.terms.site {
@@ -183,11 +195,19 @@ impl Desk {
         .await
     }
 
-    /// Records the letter that tells of an audit (R14, R15), and gives what is to be posted.
-    pub async fn notice(&self, actor: &Actor, id: &EngagementId, reference: &str) -> Result<Letter, DeskError> {
+    /// Records the letter that tells of an audit (R14, R15), which is to be
+    /// posted: `post` keeps it, before anything is recorded.
+    pub async fn notice<T>(
+        &self,
+        actor: &Actor,
+        id: &EngagementId,
+        reference: &str,
+        post: impl FnOnce(&Letter) -> Result<T, String>,
+    ) -> Result<T, DeskError> {
         let (reference, code, now) = (short_text(reference)?, letters::<10>(), self.clock.wall());
+        let kept = self.under_the_key(&code)?;
         let procedure = self.store.paper(Paperwork::Procedure).await?;
-        let mut told = None;
+        let mut posted = None;
         self.change(actor, id, "notice.recorded", |engagement| {
             engagement.is_open()?;
             if engagement.terms.professional.is_none() {
@@ -196,14 +216,14 @@ impl Desk {
             if procedure.as_ref() != Some(&engagement.terms.procedure) {
                 return Err(Refusal::ProcedureChanged.into());
             }
-            let terms = engagement.terms.clone();
-            told = Some(terms.clone());
-            let (code, reference) = (hex(&hash(&code)), reference.clone());
-            engagement.notice = Some(Notice { terms, reference, at: now, code, tries: Engagement::TRIES });
-            Ok(Some(("reference", engagement.notice.as_ref().map(|n| n.reference.clone()).unwrap_or_default())))
+            let letter = Letter { reference: reference.clone(), code, terms: engagement.terms.clone() };
+            posted = Some(post(&letter).map_err(DeskError::Invalid)?);
+            engagement.notice =
+                Some(Notice { terms: letter.terms, reference: letter.reference, at: now, code: kept, tries: Engagement::TRIES });
+            Ok(Some(("reference", reference)))
         })
         .await?;
-        Ok(Letter { reference, code, terms: told.ok_or(Refusal::EngagementUnknown)? })
+        Ok(posted.ok_or(Refusal::EngagementUnknown)?)
     }
 
     /// The audited side accepts, or declares; with its own second factor (R03, R16).
@@ -213,7 +233,8 @@ impl Desk {
         let work = self.store.begin().await?;
         let mut matter = self.matter(&work, id).await?;
         self.show_again(&work, actor.account(), consent.code).await?;
-        let accepted = matter.engagement.accept(actor.account(), consent.declares, consent.letter, now);
+        let letter = consent.letter.map(|code| self.under_the_key(code)).transpose()?;
+        let accepted = matter.engagement.accept(actor.account(), consent.declares, letter.as_deref(), now);
         work.save_engagement(&matter.engagement).await?;
         let declared = if consent.declares { "demonstration system, no health data" } else { "" };
         let event = match accepted {
@@ -273,9 +294,7 @@ impl Desk {
         self.change(actor, id, "engagement.closed", |engagement| {
             engagement.is_open()?;
             engagement.ended = Some(how);
-            if let Some(interval @ RealData { to: None, .. }) = engagement.real_data.last_mut() {
-                interval.to = Some(now);
-            }
+            engagement.end_interval(now);
             Ok(None)
         })
         .await
@@ -305,7 +324,7 @@ fn event(kind: &str, engagement: &Engagement) -> Event {
         .outcome("ok")
         .public("engagement", engagement.id.as_str())
         .public("class", terms.class.name())
-        .public("terms", terms.digest())
+        .sealed("terms", terms.digest())
         .public("paper_version", terms.procedure.version.as_str())
         .public("paper_sha256", terms.procedure.sha256.as_str())
         .sealed("site", terms.site.as_str())

@@ -128,14 +128,12 @@ impl Desk {
             (Some(account), Some(device)) if self.store.is_device_of(&hash(device), &account.id, now).await? => hash(device),
             _ => Vec::new(),
         };
-        let (before, unlockable) = match &account {
-            Some(account) => (self.store.failures(&account.id, &bucket).await?, self.is_unlockable(account).await?),
+        let (before, privileged) = match &account {
+            Some(account) => (self.store.failures(&account.id, &bucket).await?, account.roles.is_privileged()),
             None => (self.strangers.failed(knock.login, now), false),
         };
-        match before.map_or(Way::Open, |failures| failures.way(unlockable, now)) {
-            Way::Open => {}
-            Way::Wait(_) => return Err(Refusal::LoginWait.into()),
-            Way::Locked => return Err(Refusal::LoginLocked.into()),
+        if let Way::Wait(_) = before.map_or(Way::Open, |failures| failures.way(privileged, now)) {
+            return Err(Refusal::LoginWait.into());
         }
         let known = match &account {
             Some(account) => {
@@ -162,16 +160,6 @@ impl Desk {
             None if self.needs_factor(account) => Err(Refusal::LoginWrong.into()),
             None => Ok(()),
         }
-    }
-
-    /// A privileged account stays locked when somebody else is there to unlock it.
-    async fn is_unlockable(&self, account: &Account) -> Result<bool, DeskError> {
-        if !account.roles.is_privileged() {
-            return Ok(false);
-        }
-        let others = self.store.accounts().await?;
-        let unlocks = |other: &Account| other.roles.has(Role::Admin) || other.roles.has(Role::Rssi);
-        Ok(others.iter().any(|other| other.id != account.id && other.enabled && other.enrolled && unlocks(other)))
     }
 
     /// The end of a login.
@@ -233,12 +221,13 @@ impl Desk {
                         role = Some(first);
                     }
                 }
+                let Some(role) = role else { return self.wrong_code(login).await };
                 let name = person(name.unwrap_or_default())?;
                 return Ok(Account {
                     id: AccountId::random(),
                     login: login.clone(),
                     name,
-                    roles: Roles::new([role.ok_or(Refusal::CodeWrong)?], None)?,
+                    roles: Roles::new([role], None)?,
                     vouched: None,
                     enabled: true,
                     enrolled: false,
@@ -252,12 +241,17 @@ impl Desk {
             }
         };
         if account.enrolled || !self.take_code(&work, &account, code).await? {
-            let event = Event::new("auth.failed").outcome("refused").cause(Refusal::CodeWrong.code()).public("method", "code");
-            self.log.append(event.sealed("login", login.as_str())).await?;
-            return Err(Refusal::CodeWrong.into());
+            return self.wrong_code(login).await;
         }
         // Dropped without a commit: the code is there still.
         Ok(account)
+    }
+
+    /// Whether the login exists is not told.
+    async fn wrong_code(&self, login: &Login) -> Result<Account, DeskError> {
+        let event = Event::new("auth.failed").outcome("refused").cause(Refusal::CodeWrong.code()).public("method", "code");
+        self.log.append(event.sealed("login", login.as_str())).await?;
+        Err(Refusal::CodeWrong.into())
     }
 
     /// The requester's half and the approver's, in either order, or the one code of genesis.

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{Desk, DeskError, hash};
 use crate::governance::lockout::Way;
 use crate::governance::{Account, Refusal, Role};
+use crate::id::hex;
 use crate::store::{Accounts, Work};
 
 /// Recovery codes given at enrolment.
@@ -28,6 +29,15 @@ impl Desk {
         let secret = derived.get(..20).unwrap_or_default().to_vec();
         let totp = Builder::new().with_algorithm(Algorithm::SHA1).with_digits(6).with_skew(1).with_step_duration(30);
         totp.with_secret(secret).build().map_err(|error| invalid(error.to_string()))
+    }
+
+    /// What a letter's code comes to: nobody who reads the store can try codes against it.
+    pub(super) fn under_the_key(&self, code: &str) -> Result<String, DeskError> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice());
+        let mut mac = mac.map_err(|error| DeskError::Invalid(error.to_string()))?;
+        mac.update(b"letter");
+        mac.update(code.trim().to_ascii_lowercase().as_bytes());
+        Ok(hex(&mac.finalize().into_bytes()))
     }
 
     /// Whether this person must show a second factor to log in; a contact and whoever administers always must.

@@ -58,11 +58,10 @@ impl From<Refusal> for DeskError {
 }
 
 /// A site's settings, as the rules see them.
-#[derive(Debug, Clone)]
 pub struct SiteSettings {
     pub kind: Kind,
-    /// SHA-256 of all of them: two people approve this.
-    pub digest: String,
+    /// SHA-256 of all of them as they are now, the papers of whom to trust included: two people approve this.
+    pub digest: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 /// What a desk is told at its beginning.
@@ -90,6 +89,9 @@ pub struct Desk {
     /// Held while entries that were left behind are appended: two at once would each find them missing.
     emptying: tokio::sync::Mutex<()>,
 }
+
+/// The longest entry of an act, in bytes: a quarter of what the log takes.
+const MAX_EVENT: usize = 16 << 10;
 
 /// Crockford's base 32: no letter is read as another.
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -180,6 +182,10 @@ impl Desk {
         self.flying().insert(act.clone());
         let _flight = Flight { desk: self, act };
         let event = event.act(act);
+        // What the log could not take must not be committed: it would be owed for ever.
+        if serde_json::to_string(&event).is_ok_and(|text| text.len() > MAX_EVENT) {
+            return Err(DeskError::Invalid("the order is too long; shorten its texts".to_owned()));
+        }
         work.put_act(act, &event).await?;
         work.commit().await?;
         let recorded = self.log.append(event).await?;

@@ -7,7 +7,7 @@ use super::entry::person;
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::request::{Change, Request};
-use crate::governance::{Account, Login, Policy, Refusal, Role};
+use crate::governance::{Account, Login, Policy, Refusal, Right, Role};
 use crate::id::{AccountId, RequestId};
 use crate::store::{Accounts, Work};
 use crate::trace::Event;
@@ -66,8 +66,9 @@ impl Desk {
     /// What can never be is refused before it is asked for.
     async fn checked(&self, change: Change) -> Result<Change, DeskError> {
         match &change {
-            Change::Join { login, name, ends, .. } => {
+            Change::Join { login, name, ends, file, .. } => {
                 person(name)?;
+                file.clone().checked(self.clock.wall().date())?;
                 if self.store.account(login).await?.is_some() {
                     return Err(crate::store::StoreError::LoginTaken(login.as_str().to_owned()).into());
                 }
@@ -92,7 +93,14 @@ impl Desk {
             Some(id) => Some(work.account_of(id).await?.ok_or(Refusal::RequestUnknown)?),
             None => None,
         };
-        request.may_be_approved(actor.account(), subject.as_ref(), now)?;
+        // Both as they are now, not as they were when they asked.
+        let by = work.account_of(&actor.account().id).await?.ok_or(Refusal::SessionOver)?;
+        by.stands(&self.policy, now)?;
+        let asked_by = work.account_of(&request.by).await?.ok_or(Refusal::RequestUnknown)?;
+        if !by.roles.may(Right::Approve, None) || !asked_by.enabled || !asked_by.roles.may(Right::Ask, None) {
+            return Err(Refusal::RequestUnknown.into());
+        }
+        request.may_be_approved(&by, subject.as_ref(), now)?;
         let account = self.carry_out(&work, actor, &request.change, subject, now).await?;
         let half = match (&account, asker) {
             (Some(account), Some(asker)) if request.change.enrols() => {
@@ -153,6 +161,7 @@ impl Desk {
                 return Ok(None);
             }
             (Change::Move { roles, .. }, Some(account)) => {
+                is_not_the_last(&work.accounts().await?, &account)?;
                 Account { roles: roles.clone(), vouched: Some(by), reviewed: now, ..account }
             }
             (Change::Reset { .. }, Some(account)) => Account { enrolled: false, vouched: Some(by), ..account },
@@ -161,8 +170,11 @@ impl Desk {
             (_, None) => return Err(Refusal::RequestUnknown.into()),
         };
         work.save_account(&account).await?;
-        work.forget_entry(&account.id).await?;
+        work.end_logins(&account.id).await?;
         work.void_tickets_of(&account.id).await?;
+        if matches!(change, Change::Reset { .. }) {
+            work.forget_entry(&account.id).await?;
+        }
         Ok(Some(account))
     }
 
@@ -207,6 +219,7 @@ impl Desk {
         let id = self.account_named(login).await?;
         let work = self.store.begin().await?;
         let mut account = work.account_of(&id).await?.ok_or_else(|| DeskError::NoAccount(login.to_owned()))?;
+        is_not_the_last(&work.accounts().await?, &account)?;
         change(&mut account)?;
         work.save_account(&account).await?;
         work.end_logins(&account.id).await?;
@@ -232,6 +245,10 @@ impl Desk {
         let id = self.account_named(login).await?;
         let work = self.store.begin().await?;
         let mut account = work.account_of(&id).await?.ok_or_else(|| DeskError::NoAccount(login.to_owned()))?;
+        if account.id == actor.account().id {
+            return Err(Refusal::OwnAccount.into());
+        }
+        let news = news.checked(self.clock.wall().date())?;
         let File { job, clause, awareness } = std::mem::take(&mut account.file);
         account.file = File { job: news.job.or(job), clause: news.clause.or(clause), awareness: news.awareness.or(awareness) };
         work.save_account(&account).await?;
@@ -252,6 +269,9 @@ impl Desk {
         if account.roles.is_privileged() && !account.roles.has(Role::Rssi) && !actor.account().roles.has(Role::Rssi) {
             return Err(Refusal::NeedsRssi.into());
         }
+        if !keep {
+            is_not_the_last(&work.accounts().await?, &account)?;
+        }
         let account = Account { reviewed: self.clock.wall(), enabled: account.enabled && keep, ..account };
         work.save_account(&account).await?;
         if !keep {
@@ -262,6 +282,13 @@ impl Desk {
         self.record(work, event).await?;
         Ok(account)
     }
+}
+
+/// Whoever is taken away leaves somebody of the roles that let others in: without one nobody could ever come in again.
+fn is_not_the_last(accounts: &[Account], account: &Account) -> Result<(), Refusal> {
+    let works = |other: &&Account| other.id != account.id && other.enabled && other.enrolled && other.ends.is_none();
+    let last = |role| account.roles.has(role) && !accounts.iter().filter(works).any(|other| other.roles.has(role));
+    if [Role::Rssi, Role::Admin].into_iter().any(last) { Err(Refusal::LastOne) } else { Ok(()) }
 }
 
 /// An entry about an account, by somebody.
@@ -288,7 +315,7 @@ fn about(event: Event, change: &Change) -> Event {
             .public("paperwork", paperwork.name())
             .public("paper_version", paper.version.as_str())
             .public("paper_sha256", paper.sha256.as_str()),
-        Change::Site { site, settings } => event.public("settings", settings.as_str()).sealed("site", site.as_str()),
+        Change::Site { site, settings } => event.sealed("settings", settings.as_str()).sealed("site", site.as_str()),
         Change::Masks { site, width, height } => event.public("size", format!("{width}×{height}")).sealed("site", site.as_str()),
     }
 }

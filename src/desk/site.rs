@@ -3,13 +3,13 @@
 use super::{Actor, Desk, DeskError};
 use crate::governance::{Refusal, Standing, first_refusal};
 use crate::id::{ActId, EngagementId, SiteName};
-use crate::store::Sites;
+use crate::store::{Engagements, Sites, Work};
 use crate::trace::{Event, Recorded};
 
 impl Desk {
     /// The SHA-256 of a site's settings as they are now: what two people approve.
-    pub fn settings_of(&self, site: &SiteName) -> Result<&str, DeskError> {
-        self.sites.get(site).map(|site| site.digest.as_str()).ok_or_else(|| Refusal::SiteUnknown.into())
+    pub fn settings_of(&self, site: &SiteName) -> Result<String, DeskError> {
+        self.sites.get(site).map(|site| (site.digest)()).ok_or_else(|| Refusal::SiteUnknown.into())
     }
 
     /// Records that a site is shown for an engagement whose every rule holds. The source may open only after this
@@ -64,10 +64,26 @@ impl Desk {
         let work = self.store.begin().await?;
         let row = work.site(site).await?;
         work.set_standing(site, standing).await?;
+        let ended = match &row.engagement {
+            Some(id) => self.end_interval(&work, id, standing).await?,
+            None => false,
+        };
         let event = Event::new("site.standing").outcome("ok").cause(cause).public("standing", standing.name());
         let event = row.engagement.iter().fold(event, |event, id| event.public("engagement", id.as_str()));
+        let event = if ended { event.public("real_data_ended", true) } else { event };
         let event = actor.into_iter().fold(event, |event, actor| event.sealed("by", actor.account().id.as_str()));
         self.record(work, event.sealed("site", site.as_str())).await
+    }
+
+    /// What is not seen needs no declaration: the interval of real data is over (R07).
+    async fn end_interval(&self, work: &Work<'_>, id: &EngagementId, standing: Standing) -> Result<bool, DeskError> {
+        let Some(mut engagement) = work.engagement(id).await? else { return Ok(false) };
+        let over = standing == Standing::Stopped || engagement.terms.blackout;
+        let ended = over && engagement.end_interval(self.clock.wall());
+        if ended {
+            work.save_engagement(&engagement).await?;
+        }
+        Ok(ended)
     }
 
     /// A restart leaves nothing showing.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 use super::password::Age;
-use super::policy::{Paper, Policy};
+use super::policy::{Paper, Policy, digest, short_text};
 use super::role::{Role, Roles};
 use super::{Check, Refusal};
 use crate::id::AccountId;
@@ -92,6 +92,19 @@ pub struct Clause {
     pub sha256: String,
 }
 
+impl File {
+    /// Short texts, digests, and days that have come.
+    pub fn checked(self, today: Date) -> Result<Self, Refusal> {
+        let days = [self.job.as_ref().map(|job| job.date), self.clause.as_ref().map(|clause| clause.signed), self.awareness];
+        if days.into_iter().flatten().any(|day| day > today) {
+            return Err(Refusal::DateImpossible);
+        }
+        let job = self.job.map(|job| Ok(Job { reference: short_text(&job.reference)?, ..job })).transpose()?;
+        let clause = self.clause.map(|clause| Ok(Clause { sha256: digest(&clause.sha256)?, ..clause })).transpose()?;
+        Ok(Self { job, clause, ..self })
+    }
+}
+
 impl Account {
     /// Whether the account may act at all.
     pub fn stands(&self, policy: &Policy, now: OffsetDateTime) -> Result<(), Refusal> {
@@ -110,9 +123,10 @@ impl Account {
         Ok(())
     }
 
-    /// Whether somebody who was away for too long may log in (not: look on).
+    /// Whether somebody was away for too long to log in (not: to look on). Those who administer are reviewed instead: were
+    /// they all asleep, nobody could wake them.
     pub fn is_asleep(&self, policy: &Policy, now: OffsetDateTime) -> bool {
-        now - self.seen > policy.inactive
+        !self.roles.is_privileged() && now - self.seen > policy.inactive
     }
 
     /// R38: whether nobody has said for too long that the account stays.

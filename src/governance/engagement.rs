@@ -88,6 +88,10 @@ impl Terms {
     /// Refuses what can never be: what is only missing may come later.
     pub fn checked(self, now: OffsetDateTime) -> Result<Self, Refusal> {
         let short = |text: Option<String>| text.map(|text| short_text(&text)).transpose();
+        let years = 2000..9000;
+        if !years.contains(&self.opens.year()) || !years.contains(&self.closes.year()) {
+            return Err(Refusal::WindowImpossible);
+        }
         if self.closes <= self.opens || self.closes <= now || Duration::minutes(i64::from(self.tolerance)) > Policy::TOLERANCE {
             return Err(Refusal::WindowImpossible);
         }
@@ -124,7 +128,7 @@ pub struct Notice {
     pub reference: String,
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// SHA-256 of the code in the letter.
+    /// What the code in the letter comes to under the node's key.
     pub code: String,
     /// Wrong codes that may still be tried.
     pub tries: u8,
@@ -217,6 +221,17 @@ impl Engagement {
         self.real_data.last().is_some_and(|interval| interval.to.is_none())
     }
 
+    /// Real data are no longer on the screen, if they were.
+    pub fn end_interval(&mut self, now: OffsetDateTime) -> bool {
+        match self.real_data.last_mut() {
+            Some(interval) if interval.to.is_none() => {
+                interval.to = Some(now);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn is_noticed(&self) -> bool {
         self.notice.as_ref().is_some_and(|notice| notice.terms == self.terms)
     }
@@ -225,7 +240,8 @@ impl Engagement {
         self.acceptance.as_ref().is_some_and(|acceptance| acceptance.terms == self.terms)
     }
 
-    /// Whether this person may accept, given a code if the letter had one. A wrong code uses up one of the letter's tries.
+    /// Whether this person may accept, given what the letter's code comes to. A wrong one uses up one of the letter's
+    /// tries.
     pub fn accept(&mut self, by: &Account, declares: bool, code: Option<&str>, now: OffsetDateTime) -> Result<(), Refusal> {
         self.is_open()?;
         if !by.roles.is_contact_of(&self.terms.site) {
@@ -249,8 +265,8 @@ impl Engagement {
     fn open_letter(&mut self, code: Option<&str>) -> Result<(), Refusal> {
         let noticed = self.is_noticed();
         let Some(notice) = self.notice.as_mut().filter(|_| noticed) else { return Err(Refusal::NoNotice) };
-        let shown = hex(&Sha256::digest(code.unwrap_or_default().trim().to_ascii_lowercase()));
-        if subtle::ConstantTimeEq::ct_eq(shown.as_bytes(), notice.code.as_bytes()).into() {
+        let code = code.ok_or(Refusal::LetterCodeWrong)?;
+        if subtle::ConstantTimeEq::ct_eq(code.as_bytes(), notice.code.as_bytes()).into() {
             return Ok(());
         }
         notice.tries = notice.tries.saturating_sub(1);

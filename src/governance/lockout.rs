@@ -9,6 +9,7 @@ const PATIENCE: u32 = 5;
 const LOCK: u32 = 10;
 const FIRST_WAIT: Duration = Duration::minutes(1);
 const CLOSED: Duration = Duration::hours(1);
+const CLOSED_TO_PRIVILEGED: Duration = Duration::days(1);
 
 /// Wrong passwords in a row, by one way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,6 @@ pub struct Failures {
 pub enum Way {
     Open,
     Wait(Duration),
-    /// Until somebody unlocks it.
-    Locked,
 }
 
 impl Failures {
@@ -31,16 +30,18 @@ impl Failures {
         Self { count: before.map_or(0, |f| f.count).saturating_add(1), last: now }
     }
 
-    /// `unlockable`: the account is privileged, and somebody else is there who can unlock it. Else the way opens by itself.
-    pub fn way(self, unlockable: bool, now: OffsetDateTime) -> Way {
+    /// It opens again by itself, for who administers after a day: else strangers could close an installation for good.
+    /// Somebody else can unlock it before.
+    pub fn way(self, privileged: bool, now: OffsetDateTime) -> Way {
         if self.count < PATIENCE {
             return Way::Open;
         }
-        if self.count >= LOCK && unlockable {
-            return Way::Locked;
-        }
         let doubled = FIRST_WAIT * 2i32.pow((self.count - PATIENCE).min(6));
-        let wait = if self.count >= LOCK { CLOSED } else { doubled.min(CLOSED) };
+        let wait = match self.count {
+            LOCK.. if privileged => CLOSED_TO_PRIVILEGED,
+            LOCK.. => CLOSED,
+            _ => doubled.min(CLOSED),
+        };
         match self.last + wait - now {
             left if left > Duration::ZERO => Way::Wait(left),
             _ => Way::Open,

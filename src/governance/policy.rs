@@ -83,7 +83,12 @@ pub struct Paper {
 
 impl Paper {
     pub fn new(version: &str, sha256: &str) -> Result<Self, Refusal> {
-        Ok(Self { version: short_text(version)?, sha256: digest(sha256)? })
+        let version = short_text(version)?;
+        // It stands in the public part of the trace.
+        if version.len() > 20 || !version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+            return Err(Refusal::VersionImpossible);
+        }
+        Ok(Self { version, sha256: digest(sha256)? })
     }
 }
 

@@ -118,6 +118,10 @@ pub enum Right {
     Show,
     /// Pause and Stop: taking away needs less than giving.
     TakeAway,
+    /// Take an acceptance back.
+    Withdraw,
+    /// Close, cancel, take an auditor off; turn down what somebody asked for.
+    CallOff,
     SeeEngagements,
     SeeSites,
     /// Look at the picture.
@@ -127,7 +131,13 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 16] = [
+    /// What takes rights away is kept from nobody whose role has it: no review, charter, password or idle login stands in
+    /// its way.
+    pub fn takes_away(self) -> bool {
+        matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable)
+    }
+
+    pub const ALL: [Self; 18] = [
         Self::Oneself,
         Self::Ask,
         Self::Approve,
@@ -140,6 +150,8 @@ impl Right {
         Self::Consent,
         Self::Show,
         Self::TakeAway,
+        Self::Withdraw,
+        Self::CallOff,
         Self::SeeEngagements,
         Self::SeeSites,
         Self::Look,
@@ -154,7 +166,8 @@ impl Right {
             Self::Disable => &[Admin, Rssi, Crisis],
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
             Self::SeeAccounts => &[Admin, Rssi, Dpo, Crisis, Reviewer],
-            Self::Consent | Self::Show => &[Contact],
+            Self::Consent | Self::Show | Self::Withdraw => &[Contact],
+            Self::CallOff => &[Admin, Rssi],
             Self::TakeAway => &[Contact, Admin, Rssi, Crisis],
             Self::SeeEngagements | Self::SeeSites => &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Reviewer],
             Self::Look => &[Auditor],

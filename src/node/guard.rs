@@ -69,7 +69,7 @@ impl Shared {
     }
 
     /// Ends every session and closes every source, now; what stands in the store is put right when it can be traced.
-    async fn close_all(&self, ending: Ending) {
+    pub(super) async fn close_all(&self, ending: Ending) {
         self.end_sessions(ending, |_| true);
         self.sites.values().for_each(SiteHandle::stop_source);
         for site in self.sites.values() {

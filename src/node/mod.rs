@@ -111,7 +111,10 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
     let store = Store::open(&place(config), clock).await?;
     let key = key(&config.data.join("key"), &store).await?;
-    let settings = |site: &Site| (site.name.clone(), SiteSettings { kind: site.kind, digest: site.digest() });
+    let settings = |site: &Site| {
+        let (kind, written) = (site.kind, site.clone());
+        (site.name.clone(), SiteSettings { kind, digest: Box::new(move || written.digest()) })
+    };
     let hashing = config.accounts.hashing.map(|(mebibytes, passes)| Hashing { mebibytes, passes });
     let wishes = Wishes {
         policy: config.accounts.policy,
@@ -220,7 +223,7 @@ impl Node {
         let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).guard_store());
-        tasks.spawn(Arc::clone(&shared).guard_rights());
+        tasks.spawn(Arc::clone(&shared).watch_rights());
         tasks.spawn(Arc::clone(&shared).keep_house());
         tasks.spawn(count_tasks(
             [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],

@@ -4,12 +4,12 @@
 use time::format_description::well_known::Rfc3339;
 
 use super::Shared;
-use super::act::{Act, Listed, Order, Outcome, Planned, Rule, Site};
-use crate::desk::{Actor, Consent, DeskError, Knock, Settled};
+use super::act::{Act, Listed, Order, Outcome, Planned, Rule, Site, Waiting};
+use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Settled};
 use crate::governance::request::Change;
-use crate::governance::{Account, Paperwork, Refusal, Role, Roles, Secret, Standing, State};
-use crate::id::{EngagementId, SiteName};
-use crate::store::{Engagements, FourEyes};
+use crate::governance::{Account, Paperwork, Policy, Refusal, Role, Roles, Secret, Standing, State};
+use crate::id::{AccountId, EngagementId, SiteName};
+use crate::store::{Accounts, Engagements, FourEyes};
 use crate::viewer::Ending;
 
 pub(super) fn done(message: impl Into<String>) -> Outcome {
@@ -172,7 +172,7 @@ impl Shared {
                 Change::Publish { paperwork, paper }
             }
             Act::AskSite { site } => {
-                let settings = self.desk.settings_of(&site)?.to_owned();
+                let settings = self.desk.settings_of(&site)?;
                 Change::Site { site, settings }
             }
             Act::AskMasks { site, width, height } => Change::Masks { site, width, height },
@@ -186,7 +186,8 @@ impl Shared {
         match act {
             Act::Approve { request } => {
                 let Settled { change, account, half } = self.desk.approve(actor, &request).await?;
-                if let Some(Account { id, .. }) = &account {
+                let over = matches!(change, Change::Move { .. } | Change::Reset { .. });
+                if let Some(Account { id, .. }) = account.as_ref().filter(|_| over) {
                     self.end_sessions(Ending::Refused(Refusal::SessionOver), |running| running.account == *id);
                 }
                 if let Change::Masks { site, .. } = &change {
@@ -199,8 +200,22 @@ impl Shared {
                 let change = self.desk.turn_down(actor, &request).await?;
                 Ok(done(format!("turned down: {}", change.name())))
             }
-            _ => Ok(Outcome::Requests { requests: self.desk.store().requests().await? }),
+            _ => self.list_requests().await,
         }
+    }
+
+    async fn list_requests(&self) -> anyhow::Result<Outcome> {
+        let (now, mut requests) = (self.clock.wall(), Vec::new());
+        let accounts = self.desk.store().accounts().await?;
+        let login =
+            |id: &AccountId| accounts.iter().find(|account| account.id == *id).map(|account| account.login.as_str().to_owned());
+        for request in self.desk.store().requests().await? {
+            if now - request.at <= Policy::REQUEST {
+                let (asked_by, about) = (login(&request.by), request.change.subject().and_then(login));
+                requests.push(Waiting { request, asked_by, about });
+            }
+        }
+        Ok(Outcome::Requests { requests })
     }
 
     async fn about_people(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
@@ -239,7 +254,6 @@ impl Shared {
     }
 
     async fn list_accounts(&self) -> anyhow::Result<Outcome> {
-        use crate::store::Accounts;
         let now = self.clock.wall();
         let engagements = self.desk.store().engagements().await?;
         let listed = |account: Account| {
@@ -268,9 +282,13 @@ impl Shared {
                 Ok(done(format!("{login} answers for {engagement}")))
             }
             Act::Notice { engagement, reference } => {
-                let letter = self.desk.notice(actor, &engagement, &reference).await?;
+                let post = |letter: &Letter| {
+                    let written = self.post.write(&engagement, letter, self.clock.wall());
+                    written.map_err(|error| format!("{error:#}; nothing was recorded"))
+                };
+                let letter = self.desk.notice(actor, &engagement, &reference, post).await?;
                 self.stop_what_no_longer_stands().await;
-                Ok(Outcome::Posted { letter: self.post.write(&engagement, &letter, self.clock.wall())?.display().to_string() })
+                Ok(Outcome::Posted { letter: letter.display().to_string() })
             }
             Act::Close { engagement } => self.end_engagement(actor, &engagement, State::Closed).await,
             Act::Cancel { engagement } => self.end_engagement(actor, &engagement, State::Cancelled).await,
@@ -299,8 +317,11 @@ impl Shared {
 
     /// The picture ends first.
     async fn end_engagement(&self, actor: &Actor, id: &EngagementId, how: State) -> anyhow::Result<Outcome> {
-        self.stop_engagement(Some(actor), id, "engagement_over").await?;
+        let stopped = self.stop_engagement(Some(actor), id, "engagement_over").await;
         self.desk.end_engagement(actor, id, how).await?;
+        // A Show that was on its way has come to nothing by now, or is seen.
+        self.stop_engagement(Some(actor), id, "engagement_over").await?;
+        stopped?;
         Ok(done(format!("{id} is {}", if how == State::Closed { "closed" } else { "cancelled" })))
     }
 
@@ -312,8 +333,10 @@ impl Shared {
                 Ok(done(format!("{engagement} is accepted; you may revoke it at any time")))
             }
             Act::Revoke { engagement } => {
-                self.stop_engagement(Some(actor), &engagement, "acceptance_revoked").await?;
+                let stopped = self.stop_engagement(Some(actor), &engagement, "acceptance_revoked").await;
                 self.desk.revoke(actor, &engagement).await?;
+                self.stop_engagement(Some(actor), &engagement, "acceptance_revoked").await?;
+                stopped?;
                 Ok(done(format!("{engagement} is no longer accepted")))
             }
             Act::DeclareOperator { engagement, name } => {

@@ -1,8 +1,10 @@
 //! Show, Pause, Stop: what opens a site's source and what closes it, by people or because a right is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::act::{Act, Outcome};
 use super::perform::done;
@@ -10,6 +12,7 @@ use super::{Shared, SiteHandle};
 use crate::desk::{Actor, DeskError};
 use crate::governance::{Looking, Refusal, Standing, first_refusal};
 use crate::id::{AccountId, EngagementId, SiteName, hex};
+use crate::store::StoreError;
 use crate::trace::Event;
 use crate::viewer::Ending;
 
@@ -17,6 +20,14 @@ use crate::viewer::Ending;
 const TICK: Duration = Duration::from_millis(500);
 /// and with what the store says, which another node may have changed. An act asks at once.
 const TICKS: u32 = 8;
+
+/// Somebody who looks, and in which engagement.
+type Pair = (AccountId, EngagementId);
+
+/// The store answers, and what it holds makes no sense.
+fn is_unreadable(error: &DeskError) -> bool {
+    matches!(error, DeskError::Store(StoreError::Row(_)))
+}
 
 impl Shared {
     pub(super) async fn about_sites(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
@@ -43,11 +54,24 @@ impl Shared {
             let _one_at_a_time = handle.acts.lock().await;
             let standing = self.desk.show(actor, engagement, wait).await?;
             handle.show_for(engagement);
+            handle.real_data.send_replace(self.desk.engagement(engagement).await?.shows_real_data());
+            // Asked again now that whoever takes the right away would find the site shown.
+            if let Err(refusal) = self.desk.may_show_on(engagement).await?
+                && standing == Standing::Showing
+            {
+                self.desk.stand(Some(actor), &site, Standing::Stopped, refusal.code()).await?;
+                handle.stand(Standing::Stopped);
+                return Err(DeskError::from(refusal).into());
+            }
             // Whoever still looks does so in another engagement.
             let others = |running: &super::Running| running.site == site && running.engagement != *engagement;
             self.end_sessions(Ending::Stopped, others);
             if standing == Standing::Paused {
+                // Whatever was shown before is no longer.
                 handle.stand(standing);
+                handle.go_blank(&self.clock).await;
+                self.hold_sessions(&site);
+                handle.halt().await;
                 let until = if wait { "Show" } else { "an interval of real data is declared" };
                 return Ok(done(format!("viewers may come to {site} and wait before a blank screen until {until}")));
             }
@@ -66,14 +90,19 @@ impl Shared {
     /// Real data come or go; with a blackout the picture comes and goes with them.
     pub(super) async fn real_data(&self, actor: &Actor, id: &EngagementId, reason: Option<&str>) -> anyhow::Result<Outcome> {
         let site = self.desk.site_of(id).await?;
-        let blackout = self.desk.has_blackout(id).await?;
+        let blackout = self.desk.engagement(id).await?.terms.blackout;
         let is_shown = self.site(&site)?.engagement().as_ref() == Some(id);
         let stands = self.site(&site)?.state.borrow().standing != Standing::Stopped;
         if blackout && is_shown && stands && reason.is_none() {
             self.take_away(Some(actor), &site, Standing::Paused, "interval_ended").await?;
         }
-        self.desk.mark_real_data(actor, id, reason).await?;
-        self.site(&site)?.real_data.send_replace(is_shown && reason.is_some());
+        // A pause for a blackout has ended the interval with it.
+        if reason.is_some() || self.desk.engagement(id).await?.shows_real_data() {
+            self.desk.mark_real_data(actor, id, reason).await?;
+        }
+        if is_shown {
+            self.site(&site)?.real_data.send_replace(reason.is_some());
+        }
         if blackout && is_shown && stands && reason.is_some() {
             return self.show(actor, id, false).await;
         }
@@ -93,6 +122,7 @@ impl Shared {
             handle.stand(standing);
             if standing == Standing::Stopped {
                 self.end_sessions(Ending::Stopped, |running| running.site == *site);
+                handle.real_data.send_replace(false);
             }
             // Viewers are held as soon as the screen is blank, however long what follows takes to be traced.
             handle.go_blank(&self.clock).await;
@@ -121,32 +151,52 @@ impl Shared {
         Ok(())
     }
 
-    /// Asks the rules again about every site that is shown, and closes what may not be shown on.
+    /// Asks the rules again about every site that is shown, and closes what may not be shown on: all of them at once, then
+    /// each with its entry.
     pub(super) async fn stop_what_no_longer_stands(&self) {
+        let mut over = Vec::new();
         for (name, handle) in &self.sites {
             let (Some(engagement), standing) = (handle.engagement(), handle.state.borrow().standing) else { continue };
             if standing == Standing::Stopped {
                 continue;
             }
-            let refusal = match self.desk.may_show_on(&engagement).await {
-                Ok(Err(refusal)) => refusal,
+            let code = match self.desk.may_show_on(&engagement).await {
+                Ok(Err(Refusal::OutsideInterval)) if standing == Standing::Paused => continue,
+                Ok(Err(refusal)) => refusal.code(),
+                Err(error) if is_unreadable(&error) => "unreadable",
                 // A store that is gone is another guard's.
                 Ok(Ok(())) | Err(_) => continue,
             };
-            let to = match refusal {
-                Refusal::OutsideInterval if standing == Standing::Paused => continue,
-                Refusal::OutsideInterval => Standing::Paused,
-                _ => Standing::Stopped,
-            };
-            if let Err(error) = self.take_away(None, name, to, refusal.code()).await {
+            let to = if code == Refusal::OutsideInterval.code() { Standing::Paused } else { Standing::Stopped };
+            handle.stand(to);
+            handle.stop_source();
+            if to == Standing::Stopped {
+                self.end_sessions(Ending::Stopped, |running| running.site == *name);
+            }
+            over.push((name, to, code));
+        }
+        for (name, to, code) in over {
+            if let Err(error) = self.take_away(None, name, to, code).await {
                 tracing::error!(%error, "a site that may no longer be shown was closed, and it could not be recorded");
             }
         }
     }
 
+    /// The guard of rights, for as long as the node runs: were it to fail, every picture ends and it begins again.
+    pub(super) async fn watch_rights(self: Arc<Self>) {
+        loop {
+            let mut guard = JoinSet::new();
+            guard.spawn(Arc::clone(&self).guard_rights());
+            let Some(Err(error)) = guard.join_next().await else { return };
+            tracing::error!(%error, "whoever watches rights failed by our own fault: every picture ends");
+            self.close_all(Ending::Failed).await;
+            self.clock.sleep(TICK).await;
+        }
+    }
+
     /// Asks the rules again: twice a second with what is known, at every act and every few seconds with what is stored.
-    pub(super) async fn guard_rights(self: Arc<Self>) {
-        let mut known: HashMap<(AccountId, EngagementId), Looking> = HashMap::new();
+    async fn guard_rights(self: Arc<Self>) {
+        let mut known = HashMap::new();
         let mut ticks = 0;
         loop {
             let changed = tokio::select! {
@@ -154,37 +204,41 @@ impl Shared {
                 () = self.clock.sleep(TICK) => false,
             };
             ticks += 1;
-            if changed || ticks >= TICKS {
+            let anew = changed || ticks >= TICKS;
+            self.end_what_no_longer_stands(&mut known, false).await;
+            if anew {
                 ticks = 0;
-                known.clear();
+                self.end_what_no_longer_stands(&mut known, true).await;
                 self.stop_what_no_longer_stands().await;
             }
-            self.end_what_no_longer_stands(&mut known).await;
         }
     }
 
-    async fn end_what_no_longer_stands(&self, known: &mut HashMap<(AccountId, EngagementId), Looking>) {
-        let pairs: Vec<_> =
+    /// `anew`: by what the store says now; where it says nothing, by what was known.
+    async fn end_what_no_longer_stands(&self, known: &mut HashMap<Pair, Looking>, anew: bool) {
+        let pairs: HashSet<Pair> =
             self.sessions().values().map(|running| (running.account.clone(), running.engagement.clone())).collect();
+        known.retain(|pair, _| pairs.contains(pair));
         for pair in pairs {
-            if !known.contains_key(&pair) {
+            if anew || !known.contains_key(&pair) {
                 match self.desk.look_again(&pair.0, &pair.1).await {
                     Ok(looking) => drop(known.insert(pair.clone(), looking)),
-                    // What cannot be found may not be looked at; a store that is gone is another guard's.
-                    Err(DeskError::Refused(refusal)) => self.end_looking(&pair, refusal),
-                    Err(_) => continue,
+                    Err(DeskError::Refused(refusal)) => self.end_looking(&pair, Ending::Refused(refusal)),
+                    // What cannot be read lets nobody look.
+                    Err(error) if is_unreadable(&error) => self.end_looking(&pair, Ending::Failed),
+                    Err(_) => {}
                 }
             }
             let Some(looking) = known.get(&pair) else { continue };
             let Err(refusal) = first_refusal(&looking.checklist(self.clock.wall())) else { continue };
-            self.end_looking(&pair, refusal);
+            let stopped = refusal == Refusal::SiteNotShown;
+            self.end_looking(&pair, if stopped { Ending::Stopped } else { Ending::Refused(refusal) });
             // What ends one picture by the clock may end the site's too.
             self.changed.notify_one();
         }
     }
 
-    fn end_looking(&self, (account, engagement): &(AccountId, EngagementId), refusal: Refusal) {
-        let ending = if refusal == Refusal::SiteNotShown { Ending::Stopped } else { Ending::Refused(refusal) };
+    fn end_looking(&self, (account, engagement): &Pair, ending: Ending) {
         self.end_sessions(ending, |running| running.account == *account && running.engagement == *engagement);
     }
 

@@ -12,6 +12,13 @@ const DEVICE: Duration = Duration::days(90);
 /// So many devices of an account are known.
 const DEVICES: i64 = 20;
 
+/// Whose login it is, and when it was used last.
+#[derive(Debug, Clone)]
+pub struct LoginRow {
+    pub account: AccountId,
+    pub used: OffsetDateTime,
+}
+
 impl Store {
     /// Wrong passwords in a row of an account from a device; an empty one stands for all that are not known.
     pub async fn failures(&self, account: &AccountId, device: &[u8]) -> Result<Option<Failures>, StoreError> {
@@ -44,18 +51,18 @@ impl Store {
         Ok(rows.iter().all(|row| row.get::<String, _>(0) == digest))
     }
 
-    /// Whose login this is, if it is one that still counts; it was used now.
-    pub async fn use_login(
-        &self,
-        hash: &[u8],
-        now: OffsetDateTime,
-        idle: Duration,
-        longest: Duration,
-    ) -> Result<Option<AccountId>, StoreError> {
-        let row = sqlx::query("UPDATE logins SET used = $1 WHERE hash = $2 AND used > $3 AND began > $4 RETURNING account");
-        let row = row.bind(now.unix_timestamp()).bind(hash).bind((now - idle).unix_timestamp());
-        let rows = self.rows(row.bind((now - longest).unix_timestamp())).await?;
-        Ok(rows.first().map(|row| AccountId::stored(row.get(0))))
+    /// A login that began since then.
+    pub async fn login(&self, hash: &[u8], since: OffsetDateTime) -> Result<Option<LoginRow>, StoreError> {
+        let row = sqlx::query("SELECT account, used FROM logins WHERE hash = $1 AND began > $2");
+        let rows = self.rows(row.bind(hash).bind(since.unix_timestamp())).await?;
+        let login = |row: &sqlx::any::AnyRow| Ok(LoginRow { account: AccountId::stored(row.get(0)), used: time(row.get(1))? });
+        rows.first().map(login).transpose()
+    }
+
+    /// A login was used now.
+    pub async fn use_login(&self, hash: &[u8], now: OffsetDateTime) -> Result<(), StoreError> {
+        let row = sqlx::query("UPDATE logins SET used = $1 WHERE hash = $2").bind(now.unix_timestamp()).bind(hash);
+        self.run(row).await.map(|_| ())
     }
 }
 

@@ -53,7 +53,7 @@ impl Presence {
     /// Somebody is there.
     pub fn shown(&self, now: Instant) {
         self.last.send_replace(now);
-        self.soon.send_if_modified(|soon| std::mem::take(soon));
+        self.soon.send_if_modified(std::mem::take);
     }
 
     /// Whether the viewer is about to be locked: for the picture.

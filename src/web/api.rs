@@ -227,7 +227,7 @@ async fn act<O: Orders>(
         Answer::Unreadable => StatusCode::BAD_REQUEST,
         Answer::Failed => StatusCode::UNPROCESSABLE_ENTITY,
         Answer::Refused(code) => match code.as_str() {
-            "session_over" | "login_wrong" | "login_locked" | "code_wrong" => StatusCode::UNAUTHORIZED,
+            "session_over" | "login_wrong" | "code_wrong" => StatusCode::UNAUTHORIZED,
             "login_wait" | "busy" => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::FORBIDDEN,
         },

@@ -268,8 +268,8 @@ async fn an_administrator_who_was_locked_is_unlocked_by_somebody_else_alone() {
         assert_eq!(is_wrong(&house, "admin", None).await, "login_wrong", "{n}");
         house.clock.advance(Duration::from_secs(if n < 4 { 1 } else { 60 << (n - 4) }));
     }
-    house.clock.advance(DAY);
-    assert_eq!(is_wrong(&house, "admin", None).await, "login_locked");
+    house.clock.advance(Duration::from_secs(22 * 3600));
+    assert_eq!(is_wrong(&house, "admin", None).await, "login_wait");
     went_well(admin.log_in(stage).await.unwrap()).unwrap();
     assert_eq!(code(house.by(admin, Act::UnlockAccount { login: "admin".into() }).await), "own_account");
     went_well(house.by(rssi, Act::UnlockAccount { login: "admin".into() }).await).unwrap();
@@ -364,5 +364,48 @@ async fn a_thousand_wrong_logins_at_once_delay_no_picture() {
     // And she whose password was guessed at comes in by her own device.
     house.clock.advance(Duration::from_secs(60));
     went_well(house.company.auditor.log_in(&**house.node().shared()).await.unwrap()).unwrap();
+    house.close().await;
+}
+
+/// Neither an overdue review, nor a charter that is owed, a password that is over or a login that lay unused keeps anybody
+/// from taking rights away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_what_takes_rights_away_is_kept_from_nobody_whose_role_has_it() {
+    let script = Script::start(2, number::RAW).await;
+    let mut house = House::open(&demo_site("a", script.address)).await;
+    house.change_settings(|text| text.replace("inactive_days = 365", "inactive_days = 365\nidle_minutes = 10")).await;
+    let engagement = house.engagement("a").await;
+    let contact = &house.company.contacts[&super::house::name("a")];
+    house.clock.advance(Duration::from_secs(60));
+    went_well(contact.log_in(&**house.node().shared()).await.unwrap()).unwrap();
+    let by = async |act: Act| house.node().shared().perform(contact.orders(act)).await;
+    let (show, stop) =
+        (|| Act::Show { engagement: engagement.clone(), wait: true }, || Act::Stop { site: super::house::name("a") });
+    went_well(by(show()).await).unwrap();
+    house.clock.advance(Duration::from_secs(11 * 60));
+    assert_eq!(code(by(show()).await), "session_over", "half an hour without a word is too long to show");
+    went_well(by(stop()).await).unwrap();
+    // Her password is over in the middle of a day, and her review with it.
+    house.clock.advance(DAY * 90 - Duration::from_secs(3 * 3600));
+    went_well(contact.log_in(&**house.node().shared()).await.unwrap()).unwrap();
+    house.clock.advance(Duration::from_secs(4 * 3600));
+    assert_eq!(code(by(show()).await), "password_expired");
+    went_well(by(stop()).await).unwrap();
+    went_well(by(Act::Revoke { engagement: engagement.clone() }).await).unwrap();
+    // Twelve hours are the end of every login.
+    house.clock.advance(Duration::from_secs(9 * 3600));
+    assert_eq!(code(by(stop()).await), "session_over");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_of_those_who_let_others_in_cannot_be_taken_away() {
+    let (_script, house) = house().await;
+    let (admin, rssi) = (&house.company.admin, &house.company.rssi);
+    assert_eq!(code(house.by(admin, Act::DisableAccount { login: "rssi".into() }).await), "last_one");
+    assert_eq!(code(house.by(rssi, Act::Review { login: "admin".into(), keep: false }).await), "last_one");
+    let join = ("anna", "Anna Sécurité", vec![Role::Rssi], None, File::default());
+    hire(&**house.node().shared(), admin, rssi, join, "Correct-h0rse").await.unwrap();
+    went_well(house.by(admin, Act::DisableAccount { login: "rssi".into() }).await).unwrap();
     house.close().await;
 }

@@ -96,7 +96,7 @@ async fn what_was_acknowledged_is_there_after_the_server_crashed_and_is_traced_o
     server.go_on(&house.clock).await;
     house.restart().await;
     let Outcome::Requests { requests } = house.order(Act::ListRequests).await else { panic!("the requests") };
-    assert!(told.iter().all(|id| requests.iter().any(|request| request.id == *id)), "{requests:?}");
+    assert!(told.iter().all(|id| requests.iter().any(|waiting| waiting.request.id == *id)), "{requests:?}");
     assert_eq!(made(&house), before);
     house.close().await;
 }
@@ -229,7 +229,7 @@ async fn killed_in_the_middle_of_acts(store: &str) {
         assert!(told.len() > before, "acts were going on");
         let listed = served.people.company.admin.order(&served.people.stage, Act::ListRequests).await.unwrap();
         let Outcome::Requests { requests } = listed else { panic!("the requests") };
-        let mut listed: Vec<String> = requests.into_iter().map(|request| request.id.to_string()).collect();
+        let mut listed: Vec<String> = requests.into_iter().map(|waiting| waiting.request.id.to_string()).collect();
         let missing: Vec<_> = told.iter().filter(|id| !listed.contains(&id.to_string())).collect();
         assert!(missing.is_empty(), "round {round}, at {moment} ms: {missing:?} were acknowledged and are lost");
         let made = whole_entries(&served.data().join("trace")).into_iter();

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::governance::account::File;
 use crate::governance::{Paperwork, Right, Role, Secret, Terms};
 use crate::id::{EngagementId, RequestId, SiteName};
-pub use outcome::{Listed, Outcome, Planned, Rule, Site};
+pub use outcome::{Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
 #[derive(Debug, Serialize, Deserialize)]
@@ -207,21 +207,21 @@ impl Act {
             | Self::AskPaper { .. }
             | Self::AskSite { .. }
             | Self::AskMasks { .. } => Right::Ask,
-            Self::Approve { .. } | Self::TurnDown { .. } => Right::Approve,
+            Self::Approve { .. } => Right::Approve,
+            Self::TurnDown { .. } | Self::Close { .. } | Self::Cancel { .. } | Self::Assign { assigned: false, .. } => {
+                Right::CallOff
+            }
+            Self::Revoke { .. } => Right::Withdraw,
             Self::DisableAccount { .. } | Self::EndAccount { .. } => Right::Disable,
             Self::UnlockAccount { .. } => Right::Unlock,
             Self::KeepFile { .. } => Right::KeepFiles,
             Self::Review { .. } => Right::Review,
             Self::ListAccounts | Self::ListRequests => Right::SeeAccounts,
-            Self::Plan { .. }
-            | Self::PlanAgain { .. }
-            | Self::Assign { .. }
-            | Self::GiveTo { .. }
-            | Self::Notice { .. }
-            | Self::Close { .. }
-            | Self::Cancel { .. } => Right::Plan,
+            Self::Plan { .. } | Self::PlanAgain { .. } | Self::Assign { .. } | Self::GiveTo { .. } | Self::Notice { .. } => {
+                Right::Plan
+            }
             Self::ListEngagements | Self::Checklist { .. } => Right::SeeEngagements,
-            Self::Accept { .. } | Self::Revoke { .. } | Self::DeclareOperator { .. } | Self::RealData { .. } => Right::Consent,
+            Self::Accept { .. } | Self::DeclareOperator { .. } | Self::RealData { .. } => Right::Consent,
             Self::Show { .. } => Right::Show,
             Self::Pause { .. } | Self::Stop { .. } => Right::TakeAway,
             Self::ListSites => Right::SeeSites,

@@ -50,7 +50,7 @@ pub enum Outcome {
         half: Option<String>,
     },
     Requests {
-        requests: Vec<Request>,
+        requests: Vec<Waiting>,
     },
     Accounts {
         accounts: Vec<Listed>,
@@ -87,6 +87,14 @@ impl From<Refusal> for Outcome {
     fn from(refusal: Refusal) -> Self {
         Self::Refused { code: refusal.code().to_owned(), message: refusal.words().to_owned() }
     }
+}
+
+/// A request, with the logins of who asked and whom it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub request: Request,
+    pub asked_by: Option<String>,
+    pub about: Option<String>,
 }
 
 /// An account, and what needs somebody's attention about it.
