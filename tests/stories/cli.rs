@@ -143,11 +143,10 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     let (root, clock) = (dir.path().join("n1"), Clock::system());
     let script = Script::start(2, number::TIGHT).await;
     let config = root.join("lucarne.toml");
-    let root_text = root.to_str().unwrap();
-    let words = says(&config, &["init", root_text], "");
+    let words = says(&config, &["init", root.to_str().unwrap()], "");
     // Until somebody has used them, the codes are given anew.
     let [old, _] = codes(&words);
-    let [rssi, admin] = codes(&says(&config, &["init", root_text], ""));
+    let [rssi, admin] = codes(&says(&config, &["init", root.to_str().unwrap()], ""));
     assert_ne!(old, rssi);
     let (viewers, monitor) = (free_port(), free_port());
     let text = std::fs::read_to_string(&config).unwrap();
@@ -200,8 +199,13 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     assert!(says(&config, &["trace", "tail", "-n", "100", "--sealed"], "").contains("Claire Martin"));
     assert!(people.complains("rachida", &["account", "unlock", "nobody"]).contains("lucarne account list"));
     drop(node);
-    let words = std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
-    assert!(!words.contains("laire") && !words.contains(&secret[..8]), "no person and no ticket in the logs: {words}");
+    names_nobody(&dir.path().join("serve.log"), secret);
+}
+
+/// No person and no ticket is in the logs.
+fn names_nobody(log: &Path, secret: &str) {
+    let words = std::fs::read_to_string(log).unwrap();
+    assert!(!words.contains("laire") && !words.contains(&secret[..8]), "{words}");
 }
 
 #[test]

@@ -548,7 +548,7 @@ async fn r23_what_an_owner_leaves_behind_is_listed_until_somebody_answers_for_it
     let ends = places.house.clock.wall() + time::Duration::hours(1);
     went_well(places.house.by(&company.rssi, Act::EndAccount { login: "alix".into(), ends }).await).unwrap();
     places.house.clock.advance(Duration::from_secs(3_700));
-    assert_eq!(orphans().await, [engagement.clone()]);
+    assert_eq!(orphans().await, std::slice::from_ref(&engagement));
     went_well(places.admin(Act::GiveTo { engagement: engagement.clone(), login: "admin".into() }).await).unwrap();
     assert_eq!(orphans().await, []);
     places.house.entry(|entry| entry.kind() == "engagement.owner_changed").await;
