@@ -31,6 +31,7 @@ mod non_interference;
 mod passwords;
 mod people;
 mod postgres;
+mod prerequisites;
 mod process;
 mod programs;
 mod real_sites;
