@@ -7,7 +7,7 @@ use super::entry::person;
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::request::{Change, Request};
-use crate::governance::{Account, Login, Policy, Refusal, Right, Role};
+use crate::governance::{Account, Login, Policy, Refusal, Right, Role, Roles};
 use crate::id::{AccountId, RequestId};
 use crate::store::{Accounts, Work};
 use crate::trace::Event;
@@ -161,7 +161,7 @@ impl Desk {
                 return Ok(None);
             }
             (Change::Move { roles, .. }, Some(account)) => {
-                is_not_the_last(&work.accounts().await?, &account)?;
+                is_not_the_last(&work.accounts().await?, &account, Some(roles))?;
                 Account { roles: roles.clone(), vouched: Some(by), reviewed: now, ..account }
             }
             (Change::Reset { .. }, Some(account)) => Account { enrolled: false, vouched: Some(by), ..account },
@@ -219,7 +219,7 @@ impl Desk {
         let id = self.account_named(login).await?;
         let work = self.store.begin().await?;
         let mut account = work.account_of(&id).await?.ok_or_else(|| DeskError::NoAccount(login.to_owned()))?;
-        is_not_the_last(&work.accounts().await?, &account)?;
+        is_not_the_last(&work.accounts().await?, &account, None)?;
         change(&mut account)?;
         work.save_account(&account).await?;
         work.end_logins(&account.id).await?;
@@ -270,7 +270,7 @@ impl Desk {
             return Err(Refusal::NeedsRssi.into());
         }
         if !keep {
-            is_not_the_last(&work.accounts().await?, &account)?;
+            is_not_the_last(&work.accounts().await?, &account, None)?;
         }
         let account = Account { reviewed: self.clock.wall(), enabled: account.enabled && keep, ..account };
         work.save_account(&account).await?;
@@ -284,10 +284,11 @@ impl Desk {
     }
 }
 
-/// Whoever is taken away leaves somebody of the roles that let others in: without one nobody could ever come in again.
-fn is_not_the_last(accounts: &[Account], account: &Account) -> Result<(), Refusal> {
+/// Whoever loses a role that lets others in leaves somebody who has it: else nobody could ever come in again.
+fn is_not_the_last(accounts: &[Account], account: &Account, keeps: Option<&Roles>) -> Result<(), Refusal> {
     let works = |other: &&Account| other.id != account.id && other.enabled && other.enrolled && other.ends.is_none();
-    let last = |role| account.roles.has(role) && !accounts.iter().filter(works).any(|other| other.roles.has(role));
+    let loses = |role| account.roles.has(role) && !keeps.is_some_and(|roles| roles.has(role));
+    let last = |role| loses(role) && !accounts.iter().filter(works).any(|other| other.roles.has(role));
     if [Role::Rssi, Role::Admin].into_iter().any(last) { Err(Refusal::LastOne) } else { Ok(()) }
 }
 

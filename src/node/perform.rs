@@ -7,7 +7,7 @@ use super::Shared;
 use super::act::{Act, Listed, Order, Outcome, Planned, Rule, Site, Waiting};
 use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Settled};
 use crate::governance::request::Change;
-use crate::governance::{Account, Paperwork, Policy, Refusal, Role, Roles, Secret, Standing, State};
+use crate::governance::{Account, Paperwork, Policy, Refusal, Role, Roles, Secret, State};
 use crate::id::{AccountId, EngagementId, SiteName};
 use crate::store::{Accounts, Engagements, FourEyes};
 use crate::viewer::Ending;
@@ -354,6 +354,8 @@ impl Shared {
 
     pub(super) fn list_sites(&self, actor: &Actor) -> Outcome {
         let now = self.clock.now();
+        // Auditors are told how many look, not who.
+        let names = actor.account().roles.iter().any(|role| role != Role::Auditor);
         let own = |name: &&SiteName| actor.account().roles.site().is_none_or(|site| site == *name);
         let mut sites: Vec<Site> = self
             .sites
@@ -371,7 +373,7 @@ impl Shared {
                     size: look.size.is_showable().then(|| look.size.to_string()),
                     picture_age_ms: look.proved.map(|at| now.saturating_duration_since(at).as_millis() as u64),
                     viewers: watched_by.len(),
-                    watched_by: if state.standing == Standing::Stopped { Vec::new() } else { watched_by },
+                    watched_by: if names { watched_by } else { Vec::new() },
                     trouble: state.trouble,
                 }
             })

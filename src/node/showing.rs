@@ -51,7 +51,7 @@ impl Shared {
         let site = self.desk.site_of(engagement).await?;
         let handle = self.site(&site)?;
         let answered = {
-            let _one_at_a_time = handle.acts.lock().await;
+            let one_at_a_time = handle.acts.lock().await;
             let standing = self.desk.show(actor, engagement, wait).await?;
             handle.show_for(engagement);
             handle.real_data.send_replace(self.desk.engagement(engagement).await?.shows_real_data());
@@ -59,8 +59,9 @@ impl Shared {
             if let Err(refusal) = self.desk.may_show_on(engagement).await?
                 && standing == Standing::Showing
             {
-                self.desk.stand(Some(actor), &site, Standing::Stopped, refusal.code()).await?;
-                handle.stand(Standing::Stopped);
+                drop(one_at_a_time);
+                // By the whole way: the source may have been open before this Show.
+                self.take_away(Some(actor), &site, Standing::Stopped, refusal.code()).await?;
                 return Err(DeskError::from(refusal).into());
             }
             // Whoever still looks does so in another engagement.

@@ -13,6 +13,7 @@ mod bystander;
 mod canaries;
 mod child;
 mod cli;
+mod consent;
 mod cut_short;
 mod disk;
 #[path = "../wire/encoders.rs"]
@@ -21,6 +22,7 @@ mod engagements;
 mod eye;
 mod fidelity;
 mod film;
+mod guessing;
 mod hostile_sites;
 mod hostile_viewers;
 mod house;
