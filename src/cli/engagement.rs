@@ -10,7 +10,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 use super::people::{day, fingerprint_of};
-use super::session::{Desk, ask};
+use super::session::{Terminal, ask};
 use crate::governance::Terms;
 use crate::governance::engagement::{Agreed, Class, Operation, Presence};
 use crate::id::{EngagementId, SiteName};
@@ -159,8 +159,8 @@ fn moment(text: &str) -> Result<OffsetDateTime, String> {
 
 impl TermsGiven {
     /// With the procedure that is in force.
-    async fn terms(self, desk: &Desk<'_>) -> Result<Terms> {
-        let procedure = match desk.ask(Act::ListEngagements).await? {
+    async fn terms(self, terminal: &Terminal<'_>) -> Result<Terms> {
+        let procedure = match terminal.ask(Act::ListEngagements { after: None }).await? {
             Outcome::Engagements { procedure: Some(procedure), .. } => procedure,
             Outcome::Engagements { .. } => {
                 bail!("no procedure is in force; ask for one: lucarne paper publish procedure FILE --as VERSION")
@@ -186,12 +186,12 @@ impl TermsGiven {
     }
 }
 
-pub(super) async fn engagement(desk: &Desk<'_>, command: EngagementCommand) -> Result<ExitCode> {
+pub(super) async fn engagement(terminal: &Terminal<'_>, command: EngagementCommand) -> Result<ExitCode> {
     use EngagementCommand as C;
     let id = EngagementId::stored;
     let act = match command {
-        C::Plan { terms } => Act::Plan { terms: terms.terms(desk).await? },
-        C::Replan { engagement, terms } => Act::PlanAgain { engagement: id(engagement), terms: terms.terms(desk).await? },
+        C::Plan { terms } => Act::Plan { terms: terms.terms(terminal).await? },
+        C::Replan { engagement, terms } => Act::PlanAgain { engagement: id(engagement), terms: terms.terms(terminal).await? },
         C::Assign { engagement, login } => Act::Assign { engagement: id(engagement), login, assigned: true },
         C::Unassign { engagement, login } => Act::Assign { engagement: id(engagement), login, assigned: false },
         C::Owner { engagement, login } => Act::GiveTo { engagement: id(engagement), login },
@@ -207,7 +207,7 @@ pub(super) async fn engagement(desk: &Desk<'_>, command: EngagementCommand) -> R
         C::Show { engagement, wait } => Act::Show { engagement: id(engagement), wait },
         C::Close { engagement } => Act::Close { engagement: id(engagement) },
         C::Cancel { engagement } => Act::Cancel { engagement: id(engagement) },
-        C::List => Act::ListEngagements,
+        C::List => Act::ListEngagements { after: None },
         C::Check { engagement, login } => Act::Checklist { engagement: id(engagement), login },
         C::Ticket { engagement, acknowledge, short, certificate } => {
             let certificate = certificate.map(|file| fingerprint_of(&file)).transpose()?;
@@ -217,5 +217,5 @@ pub(super) async fn engagement(desk: &Desk<'_>, command: EngagementCommand) -> R
             Act::IssueTicket { engagement: id(engagement), acknowledged: acknowledge, short, certificate }
         }
     };
-    desk.order(act).await
+    terminal.order(act).await
 }

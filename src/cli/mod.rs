@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::node::act::Act;
-use session::Desk;
+use session::Terminal;
 
 /// See a remote screen, and do nothing else.
 #[derive(Parser)]
@@ -81,6 +81,8 @@ enum Command {
     /// Visits and audits
     #[command(subcommand)]
     Engagement(engagement::EngagementCommand),
+    /// Each clause of the security assurance plan: what holds it, and whether it does now
+    Compliance,
     /// Read the viewers' certificate and key again (SIGHUP does the same); sessions go on
     Reload,
     /// What happened
@@ -125,21 +127,22 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         command => {
             let config = config()?;
             let session = session.unwrap_or_else(session::default_session);
-            block_on(by_login(&Desk { config: &config, clock: &clock, out, session }, command))
+            block_on(by_login(&Terminal { config: &config, clock: &clock, out, session }, command))
         }
     }
 }
 
 /// What the node is ordered to do, by whoever logged in.
-async fn by_login(desk: &Desk<'_>, command: Command) -> Result<ExitCode> {
+async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode> {
     match command {
-        Command::Entry(command) => session::entry(desk, command).await,
-        Command::Account(command) => people::account(desk, command).await,
-        Command::Request(command) => people::request(desk, command).await,
-        Command::Paper(command) => people::paper(desk, command).await,
-        Command::Site(command) => people::site(desk, command).await,
-        Command::Engagement(command) => engagement::engagement(desk, command).await,
-        _ => desk.order(Act::Reload).await,
+        Command::Entry(command) => session::entry(terminal, command).await,
+        Command::Account(command) => people::account(terminal, command).await,
+        Command::Request(command) => people::request(terminal, command).await,
+        Command::Paper(command) => people::paper(terminal, command).await,
+        Command::Site(command) => people::site(terminal, command).await,
+        Command::Engagement(command) => engagement::engagement(terminal, command).await,
+        Command::Compliance => terminal.order(Act::Compliance).await,
+        _ => terminal.order(Act::Reload).await,
     }
 }
 

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::session::{Desk, sha256_of};
+use super::session::{Terminal, sha256_of};
 use crate::governance::account::{Clause, File, Job};
 use crate::governance::{Paperwork, Role};
 use crate::id::{RequestId, SiteName};
@@ -125,7 +125,7 @@ fn midnight(day: Date) -> OffsetDateTime {
     day.midnight().assume_utc()
 }
 
-pub(super) async fn account(desk: &Desk<'_>, command: AccountCommand) -> Result<ExitCode> {
+pub(super) async fn account(terminal: &Terminal<'_>, command: AccountCommand) -> Result<ExitCode> {
     let act = match command {
         AccountCommand::Add { login, name, roles, ends, file } => {
             let RolesGiven { roles, site } = roles;
@@ -140,9 +140,9 @@ pub(super) async fn account(desk: &Desk<'_>, command: AccountCommand) -> Result<
         AccountCommand::Unlock { login } => Act::UnlockAccount { login },
         AccountCommand::File { login, file } => Act::KeepFile { login, file: file.read()? },
         AccountCommand::Review { login, keep, .. } => Act::Review { login, keep },
-        AccountCommand::List => Act::ListAccounts,
+        AccountCommand::List => Act::ListAccounts { after: None },
     };
-    desk.order(act).await
+    terminal.order(act).await
 }
 
 #[derive(Subcommand)]
@@ -155,8 +155,8 @@ pub(super) enum RequestCommand {
     Refuse { request: String },
 }
 
-pub(super) async fn request(desk: &Desk<'_>, command: RequestCommand) -> Result<ExitCode> {
-    desk.order(match command {
+pub(super) async fn request(terminal: &Terminal<'_>, command: RequestCommand) -> Result<ExitCode> {
+    terminal.order(match command {
         RequestCommand::List => Act::ListRequests,
         RequestCommand::Approve { request } => Act::Approve { request: RequestId::stored(request) },
         RequestCommand::Refuse { request } => Act::TurnDown { request: RequestId::stored(request) },
@@ -182,9 +182,9 @@ fn paperwork(text: &str) -> Result<Paperwork, String> {
     Paperwork::ALL.into_iter().find(|paper| paper.name() == text).ok_or_else(|| "use charter or procedure".to_owned())
 }
 
-pub(super) async fn paper(desk: &Desk<'_>, command: PaperCommand) -> Result<ExitCode> {
+pub(super) async fn paper(terminal: &Terminal<'_>, command: PaperCommand) -> Result<ExitCode> {
     let PaperCommand::Publish { paperwork, file, called } = command;
-    desk.order(Act::AskPaper { paperwork, version: called, sha256: sha256_of(&file)? }).await
+    terminal.order(Act::AskPaper { paperwork, version: called, sha256: sha256_of(&file)? }).await
 }
 
 #[derive(Subcommand)]
@@ -214,7 +214,7 @@ pub(super) enum SiteCommand {
     },
 }
 
-pub(super) async fn site(desk: &Desk<'_>, command: SiteCommand) -> Result<ExitCode> {
+pub(super) async fn site(terminal: &Terminal<'_>, command: SiteCommand) -> Result<ExitCode> {
     let act = match command {
         SiteCommand::List => Act::ListSites,
         SiteCommand::Approve { site } => Act::AskSite { site },
@@ -226,7 +226,7 @@ pub(super) async fn site(desk: &Desk<'_>, command: SiteCommand) -> Result<ExitCo
             Act::AskMasks { site, width, height }
         }
     };
-    desk.order(act).await
+    terminal.order(act).await
 }
 
 /// What binds a ticket to the workstation of a certificate file.

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use time::macros::format_description;
 
 use crate::governance::Role;
+use crate::governance::compliance::{Commitment, Standing};
 use crate::node::act::{Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
@@ -52,7 +53,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
                 println!("    {}", serde_json::to_string(&request.change)?);
             }
         }
-        Outcome::Accounts { accounts } => accounts.iter().for_each(account),
+        Outcome::Accounts { accounts, .. } => accounts.iter().for_each(account),
         Outcome::Planned { engagement } => println!("planned   {engagement}"),
         Outcome::Posted { letter } => println!("recorded; the letter to be posted is in {letter}"),
         Outcome::Engagements { engagements, .. } => engagements.iter().for_each(engagement),
@@ -60,6 +61,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             println!("{state:?}");
             checks.iter().for_each(rule);
         }
+        Outcome::Compliance { clauses } => clauses.iter().for_each(commitment),
         Outcome::Sites { sites } => sites.iter().for_each(site),
         Outcome::Ticket { login, secret, short, expires, password_days } => {
             println!("user      {login}");
@@ -130,6 +132,20 @@ fn rule(rule: &Rule) {
     match &rule.message {
         None => println!("  ok      {}", rule.rule),
         Some(message) => println!("  MISSING {:<8} {message}", rule.rule),
+    }
+}
+
+fn commitment(commitment: &Commitment) {
+    let state = match commitment.state {
+        Standing::Held => "held",
+        Standing::Off => "OFF",
+        Standing::Organisation => "people",
+        Standing::Missing => "MISSING",
+    };
+    println!("{}  {state:<8} {}", commitment.id, commitment.control);
+    println!("{:<14} « {} »", "", commitment.clause);
+    if let Some(because) = &commitment.because {
+        println!("{:<14} ! {because}", "");
     }
 }
 

@@ -26,8 +26,8 @@ struct Kept {
     device: Option<Secret>,
 }
 
-/// Where orders go, and by whom.
-pub(super) struct Desk<'a> {
+/// Whence orders are given: to which node, and by whom.
+pub(super) struct Terminal<'a> {
     pub config: &'a Config,
     pub clock: &'a Clock,
     pub out: Output,
@@ -63,31 +63,31 @@ pub(super) fn default_session() -> PathBuf {
     state.or_else(home).unwrap_or_else(|| PathBuf::from(".")).join("lucarne/session")
 }
 
-pub(super) async fn entry(desk: &Desk<'_>, command: EntryCommand) -> Result<ExitCode> {
+pub(super) async fn entry(terminal: &Terminal<'_>, command: EntryCommand) -> Result<ExitCode> {
     match command {
         EntryCommand::Enrol { login, name } => {
             let code = ask("One-time code (both halves, with a hyphen between)")?;
             let password = ask("The password that you choose, at least 10 characters of 4 kinds")?;
-            desk.order_without_login(Act::Enrol { login, name, code, password }).await
+            terminal.order_without_login(Act::Enrol { login, name, code, password }).await
         }
-        EntryCommand::Login { login } => desk.log_in(login).await,
+        EntryCommand::Login { login } => terminal.log_in(login).await,
         EntryCommand::Logout => {
-            let code = desk.order(Act::Logout).await?;
-            let kept = Kept { token: None, ..desk.kept() };
-            desk.keep(&kept)?;
+            let code = terminal.order(Act::Logout).await?;
+            let kept = Kept { token: None, ..terminal.kept() };
+            terminal.keep(&kept)?;
             Ok(code)
         }
-        EntryCommand::Whoami => desk.order(Act::WhoAmI).await,
+        EntryCommand::Whoami => terminal.order(Act::WhoAmI).await,
         EntryCommand::Password { login } => {
             let old = ask("Old password")?;
             let code = optional(ask("Six digits, or a recovery code")?);
             let new = ask("New password, at least 10 characters of 4 kinds, none of your last 12")?;
-            let device = desk.kept().device;
-            desk.order_without_login(Act::ChangePassword { login, old, code, device, new }).await
+            let device = terminal.kept().device;
+            terminal.order_without_login(Act::ChangePassword { login, old, code, device, new }).await
         }
         EntryCommand::Charter { file } => {
             let sha256 = sha256_of(&file)?;
-            desk.order(Act::Acknowledge { sha256 }).await
+            terminal.order(Act::Acknowledge { sha256 }).await
         }
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn optional(secret: Secret) -> Option<Secret> {
     (!secret.as_str().trim().is_empty()).then_some(secret)
 }
 
-impl Desk<'_> {
+impl Terminal<'_> {
     fn kept(&self) -> Kept {
         let text = std::fs::read_to_string(&self.session).map(Zeroizing::new);
         text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
@@ -148,7 +148,12 @@ impl Desk<'_> {
 
     /// Orders something as whoever logged in last.
     pub async fn order(&self, act: Act) -> Result<ExitCode> {
-        let outcome = self.ask(act).await?;
+        let mut outcome = self.ask(act).await?;
+        // A list may come in pages; in JSON each is a line.
+        while let Some(next) = outcome.next_page() {
+            print(&outcome, self.out)?;
+            outcome = self.ask(next).await?;
+        }
         print(&outcome, self.out)
     }
 

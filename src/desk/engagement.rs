@@ -96,9 +96,17 @@ impl Desk {
         Ok((looking.matter.state(), looking.checklist(self.clock.wall())))
     }
 
-    /// All engagements, or those that concern one person, each with its state; newest first.
-    pub async fn engagements(&self, actor: &Actor) -> Result<Vec<(Engagement, State)>, DeskError> {
+    /// Those among the next engagements that concern this person, each with its state, newest first; and after which one
+    /// there are more.
+    pub async fn engagements(
+        &self,
+        actor: &Actor,
+        after: Option<&EngagementId>,
+        limit: usize,
+    ) -> Result<(Vec<(Engagement, State)>, Option<EngagementId>), DeskError> {
         let (account, mut found) = (actor.account(), Vec::new());
+        let page = self.store.engagements_after(after, limit).await?;
+        let next = (page.len() == limit).then(|| page.last().map(|last| last.id.clone())).flatten();
         let concerns = |engagement: &Engagement| {
             account.roles.iter().any(|role| match role {
                 Role::Auditor => engagement.auditors.contains(&account.id),
@@ -107,7 +115,7 @@ impl Desk {
                 Role::Admin | Role::Rssi | Role::Dpo | Role::Crisis | Role::Reviewer => true,
             })
         };
-        for engagement in self.store.engagements().await?.into_iter().filter(concerns) {
+        for engagement in page.into_iter().filter(concerns) {
             let mut matter = self.matter(&self.store, &engagement.id).await?;
             let state = matter.state();
             if let Some(notice) = &mut matter.engagement.notice {
@@ -115,7 +123,7 @@ impl Desk {
             }
             found.push((matter.engagement, state));
         }
-        Ok(found)
+        Ok((found, next))
     }
 
     /// Plans an operation: its kind and its site are fixed for good (R01).

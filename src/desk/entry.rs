@@ -74,13 +74,17 @@ impl Desk {
     pub async fn login(&self, knock: &Knock<'_>) -> Result<Welcome, DeskError> {
         let entered = self.try_login(knock).await;
         if let Err(DeskError::Refused(refusal)) = &entered {
-            self.failed(knock.login, refusal.code()).await?;
+            self.failed("password", knock.login, *refusal).await?;
         }
         entered
     }
 
-    pub(super) async fn failed(&self, login: &str, cause: &str) -> Result<(), DeskError> {
-        let event = Event::new("auth.failed").outcome("refused").cause(cause).public("method", "password");
+    /// Writes down that somebody was not let in; what a limit kept out is counted and folded by who ordered it.
+    pub(super) async fn failed(&self, method: &str, login: &str, refusal: Refusal) -> Result<(), DeskError> {
+        if refusal.is_a_limit() {
+            return Ok(());
+        }
+        let event = Event::new("auth.failed").outcome("refused").cause(refusal.code()).public("method", method);
         self.log.append(event.sealed("login", login.chars().take(64).collect::<String>())).await?;
         Ok(())
     }
@@ -174,6 +178,14 @@ impl Desk {
     /// Sets the first password, or that after a reset, in exchange for a code; and gives a second factor. At genesis the
     /// code makes the account: `name` is then the person's.
     pub async fn enrol(&self, login: &str, name: Option<&str>, code: &str, password: &str) -> Result<Enrolled, DeskError> {
+        let enrolled = self.try_enrol(login, name, code, password).await;
+        if let Err(DeskError::Refused(refusal)) = &enrolled {
+            self.failed("code", login, *refusal).await?;
+        }
+        enrolled
+    }
+
+    async fn try_enrol(&self, login: &str, name: Option<&str>, code: &str, password: &str) -> Result<Enrolled, DeskError> {
         let login = Login::try_from(login.to_owned()).map_err(DeskError::Invalid)?;
         let account = self.enrolling(&login, name, code).await?;
         self.policy.passwords.check(password, &account.login, &account.name).map_err(DeskError::Invalid)?;
@@ -221,7 +233,7 @@ impl Desk {
                         role = Some(first);
                     }
                 }
-                let Some(role) = role else { return self.wrong_code(login).await };
+                let role = role.ok_or(Refusal::CodeWrong)?;
                 let name = person(name.unwrap_or_default())?;
                 return Ok(Account {
                     id: AccountId::random(),
@@ -241,17 +253,11 @@ impl Desk {
             }
         };
         if account.enrolled || !self.take_code(&work, &account, code).await? {
-            return self.wrong_code(login).await;
+            // Whether the login exists is not told.
+            return Err(Refusal::CodeWrong.into());
         }
         // Dropped without a commit: the code is there still.
         Ok(account)
-    }
-
-    /// Whether the login exists is not told.
-    async fn wrong_code(&self, login: &Login) -> Result<Account, DeskError> {
-        let event = Event::new("auth.failed").outcome("refused").cause(Refusal::CodeWrong.code()).public("method", "code");
-        self.log.append(event.sealed("login", login.as_str())).await?;
-        Err(Refusal::CodeWrong.into())
     }
 
     /// The requester's half and the approver's, in either order, or the one code of genesis.

@@ -144,6 +144,10 @@ impl Desk {
         &self.log
     }
 
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     pub fn store(&self) -> &Store {
         &self.store
     }

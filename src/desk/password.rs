@@ -119,7 +119,7 @@ impl Desk {
     pub async fn change_password(&self, knock: &Knock<'_>, new: &str) -> Result<Account, DeskError> {
         let changed = self.try_change(knock, new).await;
         if let Err(DeskError::Refused(refusal)) = &changed {
-            self.failed(knock.login, refusal.code()).await?;
+            self.failed("password", knock.login, *refusal).await?;
         }
         changed
     }

@@ -9,7 +9,7 @@ use crate::governance::account::File;
 use crate::governance::request::{Change, Request};
 use crate::governance::{Account, Login, Policy, Refusal, Right, Role, Roles};
 use crate::id::{AccountId, RequestId};
-use crate::store::{Accounts, Work};
+use crate::store::{Accounts, FourEyes, Work};
 use crate::trace::Event;
 
 /// A request that waits.
@@ -56,6 +56,13 @@ impl Desk {
         let half = change.enrols().then(letters::<13>);
         let request = Request { id: RequestId::random(), change, by: actor.account().id.clone(), at: self.clock.wall() };
         let work = self.store.begin().await?;
+        let (old, waiting): (Vec<_>, Vec<_>) = work.requests().await?.into_iter().partition(|other| other.is_over(request.at));
+        for forgotten in &old {
+            work.settle(&forgotten.id).await?;
+        }
+        if waiting.len() >= Policy::REQUESTS {
+            return Err(Refusal::TooManyRequests.into());
+        }
         work.add_request(&request, half.as_ref().map(|half| hash(half)).as_deref()).await?;
         let event = Event::new("request.made").outcome("ok").public("change", request.change.name());
         let event = event.public("request", request.id.as_str()).sealed("by", actor.account().id.as_str());

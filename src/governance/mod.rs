@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod compliance;
 pub mod engagement;
 pub mod lockout;
 pub mod password;

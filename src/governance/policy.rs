@@ -43,6 +43,8 @@ impl Policy {
     pub const ENROLMENT: Duration = Duration::hours(24);
     /// What was asked for and not approved is forgotten after so long.
     pub const REQUEST: Duration = Duration::days(14);
+    /// So many may wait at a time.
+    pub const REQUESTS: usize = 200;
     /// The longest time that a window may be left by.
     pub const TOLERANCE: Duration = Duration::hours(1);
 

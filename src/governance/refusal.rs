@@ -93,6 +93,9 @@ refusals! {
     RequestUnknown "request_unknown"
         "Demande inconnue, déjà traitée ou trop ancienne : demandez à nouveau."
         "Unknown, settled or too old a request: ask again."
+    TooManyRequests "too_many_requests"
+        "Trop de demandes attendent déjà (200) : approuvez-en ou rejetez-en d'abord."
+        "Too many requests wait already (200): approve or turn down some first."
     RolesImpossible "roles_impossible"
         "Rôles impossibles : un contact a un site et rien d'autre, un réviseur rien d'autre."
         "These roles cannot be: a contact has one site and nothing else, a reviewer nothing else."
@@ -216,6 +219,13 @@ refusals! {
     Busy "busy"
         "Trop de connexions : réessayez dans un instant."
         "Too many connections: try again in a moment."
+}
+
+impl Refusal {
+    /// It says nothing of who asked, but that too many do: such refusals are counted, not told one by one.
+    pub fn is_a_limit(self) -> bool {
+        matches!(self, Self::Busy | Self::LoginWait)
+    }
 }
 
 impl Serialize for Refusal {

@@ -100,9 +100,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Nobody has approved it for so long that it counts no more.
+    pub fn is_over(&self, now: OffsetDateTime) -> bool {
+        now - self.at > Policy::REQUEST
+    }
+
     /// Whether this person may approve it. `subject` is the account that it is about.
     pub fn may_be_approved(&self, by: &Account, subject: Option<&Account>, now: OffsetDateTime) -> Result<(), Refusal> {
-        if now - self.at > Policy::REQUEST {
+        if self.is_over(now) {
             return Err(Refusal::RequestUnknown);
         }
         if by.id == self.by {

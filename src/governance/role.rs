@@ -124,6 +124,8 @@ pub enum Right {
     CallOff,
     SeeEngagements,
     SeeSites,
+    /// Which clauses of the plan hold.
+    SeeCompliance,
     /// Look at the picture.
     Look,
     /// The node's own upkeep.
@@ -137,7 +139,7 @@ impl Right {
         matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable)
     }
 
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Oneself,
         Self::Ask,
         Self::Approve,
@@ -154,6 +156,7 @@ impl Right {
         Self::CallOff,
         Self::SeeEngagements,
         Self::SeeSites,
+        Self::SeeCompliance,
         Self::Look,
         Self::Operate,
     ];
@@ -165,7 +168,7 @@ impl Right {
             Self::Ask | Self::Approve | Self::Unlock | Self::Review => &[Admin, Rssi],
             Self::Disable => &[Admin, Rssi, Crisis],
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
-            Self::SeeAccounts => &[Admin, Rssi, Dpo, Crisis, Reviewer],
+            Self::SeeAccounts | Self::SeeCompliance => &[Admin, Rssi, Dpo, Crisis, Reviewer],
             Self::Consent | Self::Show | Self::Withdraw => &[Contact],
             Self::CallOff => &[Admin, Rssi],
             Self::TakeAway => &[Contact, Admin, Rssi, Crisis],

@@ -115,7 +115,7 @@ impl Shared {
     }
 
     /// The address is known from now on, also after a restart.
-    async fn remember(&self, address: IpAddr) {
+    pub(super) async fn remember(&self, address: IpAddr) {
         let now = self.clock.wall();
         let address = self.known.admitted(address, now);
         if let Err(error) = self.desk.store().remember_address(address, now, now - Known::FOR).await {

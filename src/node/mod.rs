@@ -7,6 +7,7 @@ pub mod act;
 pub mod control;
 mod gate;
 mod guard;
+mod lists;
 mod orders;
 mod perform;
 mod pools;

@@ -12,6 +12,10 @@ use crate::viewer::Gate;
 use crate::web::{Answer, Orders};
 
 impl Orders for Shared {
+    fn knows(&self, address: SocketAddr) -> bool {
+        self.is_known(address.ip())
+    }
+
     async fn attempt(&self, address: SocketAddr) -> bool {
         let known = self.is_known(address.ip());
         self.record_attempt(address, known, "api").await.is_some()
@@ -22,7 +26,7 @@ impl Orders for Shared {
         fold.add(address.ip(), cause, self.clock.now());
     }
 
-    async fn order(self: &Arc<Self>, token: Option<Secret>, act: Value) -> (Answer, Value) {
+    async fn order(self: &Arc<Self>, from: SocketAddr, token: Option<Secret>, act: Value) -> (Answer, Value) {
         let act = match serde_json::from_value::<Act>(act) {
             Ok(act) => act,
             Err(error) => {
@@ -34,11 +38,14 @@ impl Orders for Shared {
         };
         let shared = Arc::clone(self);
         // Once begun, an act is finished, whoever waits for its answer.
-        let done = tokio::spawn(async move { shared.perform(Order { token, act }).await }).await;
+        let done = tokio::spawn(async move { shared.perform_from(Order { token, act }, from).await }).await;
         let outcome = done.unwrap_or_else(|error| {
             tracing::error!(%error, "an act ended by our own fault");
             Outcome::Failed { message: "the act ended by our own fault; look at the node's logs".to_owned() }
         });
+        if let Outcome::Welcome { .. } = &outcome {
+            self.remember(from.ip()).await;
+        }
         let answer = match &outcome {
             Outcome::Refused { code, .. } => Answer::Refused(code.clone()),
             Outcome::Failed { .. } => Answer::Failed,

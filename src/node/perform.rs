@@ -1,16 +1,18 @@
 //! How orders are carried out: who orders, whether the role allows it, then the act. What takes rights away acts before
 //! it is recorded, what gives them after.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use time::format_description::well_known::Rfc3339;
 
 use super::Shared;
-use super::act::{Act, Listed, Order, Outcome, Planned, Rule, Site, Waiting};
+use super::act::{Act, Order, Outcome, Rule};
 use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Settled};
 use crate::governance::request::Change;
-use crate::governance::{Account, Paperwork, Policy, Refusal, Role, Roles, Secret, State};
-use crate::id::{AccountId, EngagementId, SiteName};
-use crate::store::{Accounts, Engagements, FourEyes};
+use crate::governance::{Account, Refusal, Role, Roles, Secret, State};
+use crate::id::{EngagementId, SiteName};
 use crate::viewer::Ending;
+use crate::web::Orders;
 
 pub(super) fn done(message: impl Into<String>) -> Outcome {
     Outcome::Done { message: message.into() }
@@ -20,9 +22,17 @@ fn shown(secret: Option<&Secret>) -> Option<&str> {
     secret.map(Secret::as_str)
 }
 
+/// Where orders come from that come by no network.
+const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 impl Shared {
-    /// Does what was ordered. Every verdict against it is traced.
+    /// Does what was ordered. Every verdict against it is traced; ways in write down their own.
     pub async fn perform(&self, order: Order) -> Outcome {
+        self.perform_from(order, HERE).await
+    }
+
+    /// The same, ordered from an address.
+    pub(super) async fn perform_from(&self, order: Order, from: SocketAddr) -> Outcome {
         let (name, way_in) = (order.act.name(), order.act.right().is_none());
         let (actor, outcome) = match self.actor(&order).await {
             Ok(actor) => {
@@ -36,8 +46,9 @@ impl Shared {
             Ok(outcome) => outcome,
             Err(error) => match error.downcast_ref::<DeskError>() {
                 Some(DeskError::Refused(refusal)) => {
-                    // Ways in write down their own refusals.
-                    if !way_in {
+                    if way_in && refusal.is_a_limit() {
+                        Orders::limited(self, from, refusal.code());
+                    } else if !way_in {
                         self.desk.note_refusal(actor.as_ref(), name, *refusal).await;
                     }
                     (*refusal).into()
@@ -77,7 +88,7 @@ impl Shared {
                 | Act::UnlockAccount { .. }
                 | Act::KeepFile { .. }
                 | Act::Review { .. }
-                | Act::ListAccounts => self.about_people(actor, act).await,
+                | Act::ListAccounts { .. } => self.about_people(actor, act).await,
                 Act::Plan { .. }
                 | Act::PlanAgain { .. }
                 | Act::Assign { .. }
@@ -85,11 +96,12 @@ impl Shared {
                 | Act::Notice { .. }
                 | Act::Close { .. }
                 | Act::Cancel { .. }
-                | Act::ListEngagements
+                | Act::ListEngagements { .. }
                 | Act::Checklist { .. } => self.about_engagements(actor, act).await,
                 Act::Accept { .. } | Act::Revoke { .. } | Act::DeclareOperator { .. } | Act::RealData { .. } => {
                     self.consent(actor, act).await
                 }
+                Act::Compliance => self.compliance().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {
                     self.about_sites(actor, act).await
                 }
@@ -204,20 +216,6 @@ impl Shared {
         }
     }
 
-    async fn list_requests(&self) -> anyhow::Result<Outcome> {
-        let (now, mut requests) = (self.clock.wall(), Vec::new());
-        let accounts = self.desk.store().accounts().await?;
-        let login =
-            |id: &AccountId| accounts.iter().find(|account| account.id == *id).map(|account| account.login.as_str().to_owned());
-        for request in self.desk.store().requests().await? {
-            if now - request.at <= Policy::REQUEST {
-                let (asked_by, about) = (login(&request.by), request.change.subject().and_then(login));
-                requests.push(Waiting { request, asked_by, about });
-            }
-        }
-        Ok(Outcome::Requests { requests })
-    }
-
     async fn about_people(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
         match act {
             Act::DisableAccount { login } => {
@@ -249,20 +247,9 @@ impl Shared {
                 }
                 Ok(done(format!("account {login} {}", if keep { "stays" } else { "is disabled" })))
             }
-            _ => self.list_accounts().await,
+            Act::ListAccounts { after } => self.list_accounts(after.as_deref()).await,
+            _ => Err(DeskError::from(Refusal::NotYourRole).into()),
         }
-    }
-
-    async fn list_accounts(&self) -> anyhow::Result<Outcome> {
-        let now = self.clock.wall();
-        let engagements = self.desk.store().engagements().await?;
-        let listed = |account: Account| {
-            let left = !account.enabled || account.ends.is_some_and(|ends| ends <= now);
-            let own = engagements.iter().filter(|e| left && e.ended.is_none() && e.owner == account.id);
-            let orphans = own.map(|e| e.id.clone()).collect();
-            Listed { review_overdue: account.enabled && account.review_overdue(now), orphans, account }
-        };
-        Ok(Outcome::Accounts { accounts: self.desk.store().accounts().await?.into_iter().map(listed).collect() })
     }
 
     async fn about_engagements(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
@@ -307,11 +294,8 @@ impl Shared {
                 };
                 Ok(Outcome::Checklist { state, checks: checks.into_iter().map(rule).collect() })
             }
-            _ => {
-                let found = self.desk.engagements(actor).await?;
-                let engagements = found.into_iter().map(|(engagement, state)| Planned { engagement, state }).collect();
-                Ok(Outcome::Engagements { engagements, procedure: self.desk.store().paper(Paperwork::Procedure).await? })
-            }
+            Act::ListEngagements { after } => self.list_engagements(actor, after.as_ref()).await,
+            _ => Err(DeskError::from(Refusal::NotYourRole).into()),
         }
     }
 
@@ -350,35 +334,5 @@ impl Shared {
 
     pub(super) fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {
         self.sites.get(name).ok_or_else(|| DeskError::from(Refusal::SiteUnknown).into())
-    }
-
-    pub(super) fn list_sites(&self, actor: &Actor) -> Outcome {
-        let now = self.clock.now();
-        // Auditors are told how many look, not who.
-        let names = actor.account().roles.iter().any(|role| role != Role::Auditor);
-        let own = |name: &&SiteName| actor.account().roles.site().is_none_or(|site| site == *name);
-        let mut sites: Vec<Site> = self
-            .sites
-            .iter()
-            .filter(|(name, _)| own(name))
-            .map(|(name, handle)| {
-                let (look, state) = (handle.reader.look(), handle.state.borrow().clone());
-                let sessions = self.sessions();
-                let watched = sessions.values().filter(|running| running.site == *name);
-                let watched_by: Vec<String> = watched.map(|running| running.name.clone()).collect();
-                Site {
-                    name: name.to_string(),
-                    label: handle.label.clone(),
-                    standing: state.standing,
-                    size: look.size.is_showable().then(|| look.size.to_string()),
-                    picture_age_ms: look.proved.map(|at| now.saturating_duration_since(at).as_millis() as u64),
-                    viewers: watched_by.len(),
-                    watched_by: if names { watched_by } else { Vec::new() },
-                    trouble: state.trouble,
-                }
-            })
-            .collect();
-        sites.sort_by(|a, b| a.name.cmp(&b.name));
-        Outcome::Sites { sites }
     }
 }

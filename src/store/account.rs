@@ -39,6 +39,15 @@ pub trait Accounts: Reads {
         }
     }
 
+    /// So many, in the order of their logins, after one.
+    fn accounts_after(&self, login: Option<&str>, limit: usize) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send {
+        async move {
+            let rows = sqlx::query("SELECT document FROM accounts WHERE login > $1 ORDER BY login LIMIT $2");
+            let rows = self.rows(rows.bind(login.unwrap_or_default()).bind(limit as i64)).await?;
+            rows.iter().map(|row| document(row, 0, "account")).collect()
+        }
+    }
+
     fn credentials(&self, id: &AccountId) -> impl Future<Output = Result<Option<Credentials>, StoreError>> + Send {
         async move {
             let row = sqlx::query("SELECT password, factor FROM accounts WHERE id = $1").bind(id.as_str());

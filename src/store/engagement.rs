@@ -13,6 +13,22 @@ pub trait Engagements: Reads {
         }
     }
 
+    /// So many, newest first, after one.
+    fn engagements_after(
+        &self,
+        id: Option<&EngagementId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Engagement>, StoreError>> + Send {
+        async move {
+            let rows = sqlx::query(
+                "SELECT document FROM engagements WHERE place < COALESCE((SELECT place FROM engagements WHERE id = $1), $2) \
+                 ORDER BY place DESC LIMIT $3",
+            );
+            let rows = rows.bind(id.map(EngagementId::as_str)).bind(i64::MAX).bind(limit as i64);
+            self.rows(rows).await?.iter().map(|row| document(row, 0, "engagement")).collect()
+        }
+    }
+
     /// All of them, newest first.
     fn engagements(&self) -> impl Future<Output = Result<Vec<Engagement>, StoreError>> + Send {
         async move {

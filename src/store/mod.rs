@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{AnyConnection, AnyPool, Connection, Row, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock::Clock;
 use crate::id::ActId;
@@ -74,6 +74,9 @@ pub struct Store {
     pool: AnyPool,
     /// Holds the database for this node, and is asked whether it is there: no act can keep it waiting. `None`: lost.
     holder: Arc<Mutex<Option<AnyConnection>>>,
+    /// Held by who writes. The database takes one writer at a time; those who wait for it here hold no connection, so
+    /// that readers always find one.
+    turn: Arc<Mutex<()>>,
     deadline: Deadline,
 }
 
@@ -82,6 +85,8 @@ pub struct Store {
 pub struct Work<'a> {
     transaction: Mutex<Transaction<'a, Any>>,
     deadline: Deadline,
+    /// After the transaction: it is over when the next one's turn comes.
+    _turn: OwnedMutexGuard<()>,
 }
 
 /// What is read in the same way by itself and within a unit of work.
@@ -120,13 +125,17 @@ impl Store {
         };
         let opened = clock.within(clock.now() + OPENING, opening).await;
         let (holder, pool) = opened.map_err(|_| StoreError::Silent).and_then(|opened: Result<_, StoreError>| opened)?;
-        Ok(Self { place: place.clone(), pool, holder: Arc::new(Mutex::new(Some(holder))), deadline })
+        Ok(Self { place: place.clone(), pool, holder: Arc::new(Mutex::new(Some(holder))), turn: Arc::default(), deadline })
     }
 
     pub async fn begin(&self) -> Result<Work<'static>, StoreError> {
         let (begin, lock) = self.place.begin();
-        let transaction = self.deadline.keep(self.pool.begin_with(begin)).await?;
-        let work = Work { transaction: Mutex::new(transaction), deadline: self.deadline.clone() };
+        let beginning = async {
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            Ok((self.pool.begin_with(begin).await?, turn))
+        };
+        let (transaction, turn) = self.deadline.keep(beginning).await?;
+        let work = Work { transaction: Mutex::new(transaction), deadline: self.deadline.clone(), _turn: turn };
         if let Some(lock) = lock {
             work.run(sqlx::query(lock)).await?;
         }
@@ -165,7 +174,11 @@ impl Store {
 
     /// Gives how many rows were changed.
     async fn run(&self, query: Asked<'_>) -> Result<u64, StoreError> {
-        Ok(self.deadline.keep(query.execute(&self.pool)).await?.rows_affected())
+        let running = async {
+            let _turn = self.turn.lock().await;
+            query.execute(&self.pool).await
+        };
+        Ok(self.deadline.keep(running).await?.rows_affected())
     }
 
     /// Acts whose entry may be missing in the trace, in their order.

@@ -9,22 +9,16 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DefaultKeyedStateStore;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Peer;
+use super::rate::{MAX_ADDRESSES, Rate, whose};
 use crate::clock::Clock;
 
 /// Strangers' connections a second from everywhere: each costs a durable entry.
 const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
-/// Addresses that the limiter holds at a time, and that are known: past it strangers wait, the oldest known are dropped.
-const MAX_ADDRESSES: usize = 4096;
 /// People typing a ticket, for each handshake at a time: they take longer than a protocol does.
 const LOGINS: usize = 8;
 
@@ -58,55 +52,28 @@ impl Place {
 
 /// Shared by all listeners of a node.
 pub struct Limits {
-    per_address: RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, Clock, NoOpMiddleware<Instant>>,
-    in_all: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Instant>>,
+    rate: Rate,
     strangers: Places,
     known: Places,
-    tidied: Mutex<Instant>,
-    clock: Clock,
 }
 
 impl Limits {
     /// Connections a minute from one address, and handshakes at a time of strangers (as many again of known people).
     pub fn new(per_minute: u32, handshakes: usize, clock: &Clock) -> Self {
-        let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
+        let a_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
         Self {
-            per_address: RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone()),
-            in_all: RateLimiter::direct_with_clock(Quota::per_second(IN_ALL), clock.clone()),
+            rate: Rate::new(a_minute, IN_ALL, clock),
             strangers: Places::new(handshakes),
             known: Places::new(handshakes),
-            tidied: Mutex::new(clock.now()),
-            clock: clock.clone(),
         }
     }
 
     /// A place for a connection that has just come; `Err`: which limit refuses it.
     pub(super) fn enter(&self, peer: Peer) -> Result<Place, &'static str> {
-        let (address, known) = (whose(peer.address.ip()), peer.known);
-        if !known && self.too_many_addresses() {
-            return Err("rate_all");
-        }
-        // Each address by itself first: one that floods uses up little of what all have together.
-        self.per_address.check_key(&address).map_err(|_| "rate_address")?;
-        if !known {
-            self.in_all.check().map_err(|_| "rate_all")?;
-        }
-        let places = if known { &self.known } else { &self.strangers };
+        self.rate.check(peer.address.ip(), peer.known)?;
+        let places = if peer.known { &self.known } else { &self.strangers };
         let permit = Arc::clone(&places.handshakes).try_acquire_owned().map_err(|_| "busy")?;
         Ok(Place { logins: Arc::clone(&places.logins), _held: permit })
-    }
-
-    /// Whether the limiter holds all the addresses that it may. Looked through once a second at most.
-    fn too_many_addresses(&self) -> bool {
-        if self.per_address.len() < MAX_ADDRESSES {
-            return false;
-        }
-        let (now, mut tidied) = (self.clock.now(), self.tidied.lock().unwrap_or_else(PoisonError::into_inner));
-        if now.saturating_duration_since(*tidied) >= Duration::from_secs(1) {
-            *tidied = now;
-            self.per_address.retain_recent();
-        }
-        self.per_address.len() >= MAX_ADDRESSES
     }
 }
 
@@ -135,13 +102,5 @@ impl Known {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, OffsetDateTime>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whom a limit counts as one: an IPv4 address, or the /64 that an IPv6 host has to itself.
-pub fn whose(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
-        v4 => v4,
     }
 }

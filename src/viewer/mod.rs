@@ -14,6 +14,7 @@ mod limits;
 pub mod listener;
 mod presence;
 mod pressure;
+mod rate;
 mod seated;
 mod session;
 mod update;
@@ -34,8 +35,9 @@ use crate::shutdown::{Shutdown, Switch};
 use crate::trace::Recorded;
 
 pub use entrance::Turned;
-pub use limits::{Known, Limits, whose};
+pub use limits::{Known, Limits};
 pub use listener::{Entrance, Listener};
+pub use rate::{Rate, whose};
 
 /// Why a session ended. The codes stand in the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

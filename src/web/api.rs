@@ -1,12 +1,12 @@
 //! Orders by HTTP: `POST /v1/acts`, an act in JSON, the token of a login as `Authorization: Bearer`. No cookie is read, so
 //! no other site's page can order anything.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,9 +15,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::{IncomingStream, Listener};
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DefaultKeyedStateStore;
-use governor::{Quota, RateLimiter};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,7 +25,7 @@ use tokio_rustls::server::TlsStream;
 use crate::clock::Clock;
 use crate::governance::Secret;
 use crate::tls::ForViewers;
-use crate::viewer::whose;
+use crate::viewer::Rate;
 
 /// An act in JSON is a kilobyte.
 const MAX_BODY: usize = 64 << 10;
@@ -36,11 +33,12 @@ const MAX_BODY: usize = 64 << 10;
 const CONNECTIONS: usize = 128;
 const LIFE: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Connections, and among their orders ways in, a minute from one address.
+/// Connections a minute from one address, and a second from all strangers.
 const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+/// Ways in among their orders: a person needs few, and each may cost a hash.
 const WAYS_IN: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
-/// Addresses that a limiter holds.
-const MAX_ADDRESSES: usize = 4096;
+const WAYS_IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
 /// How an order went.
 pub enum Answer {
@@ -54,32 +52,25 @@ pub enum Answer {
 
 /// Who carries orders out: the node.
 pub trait Orders: Send + Sync + 'static {
+    /// Whether somebody was let in from there not long ago.
+    fn knows(&self, address: SocketAddr) -> bool;
     /// A connection came: recorded before a byte is answered. False: close it unanswered.
     fn attempt(&self, address: SocketAddr) -> impl Future<Output = bool> + Send;
     /// A limit refused one: counted and folded.
     fn limited(&self, address: SocketAddr, cause: &'static str);
-    fn order(self: &Arc<Self>, token: Option<Secret>, act: Value) -> impl Future<Output = (Answer, Value)> + Send;
-}
-
-type PerAddress = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, Clock, NoOpMiddleware<Instant>>;
-
-fn per_address(a_minute: NonZeroU32, clock: &Clock) -> PerAddress {
-    RateLimiter::new(Quota::per_minute(a_minute), DefaultKeyedStateStore::default(), clock.clone())
-}
-
-/// Whether the address may once more; past a bound of addresses, old ones are forgotten first.
-fn may(limiter: &PerAddress, address: SocketAddr) -> bool {
-    if limiter.len() >= MAX_ADDRESSES {
-        limiter.retain_recent();
-    }
-    limiter.len() < MAX_ADDRESSES && limiter.check_key(&whose(address.ip())).is_ok()
+    fn order(
+        self: &Arc<Self>,
+        from: SocketAddr,
+        token: Option<Secret>,
+        act: Value,
+    ) -> impl Future<Output = (Answer, Value)> + Send;
 }
 
 /// Serves orders until the task is dropped.
 pub async fn api<O: Orders>(socket: TcpListener, tls: Arc<ForViewers>, orders: Arc<O>, clock: Clock) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
-    let desk = Desk { ways_in: Arc::new(per_address(WAYS_IN, &clock)), orders: Arc::clone(&orders) };
+    let desk = FrontDesk { ways_in: Arc::new(Rate::new(WAYS_IN, WAYS_IN_ALL, &clock)), orders: Arc::clone(&orders) };
     let routes = Router::new().route("/v1/acts", post(act::<O>)).fallback(nothing_here);
     let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(desk);
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
@@ -97,16 +88,20 @@ async fn accept<O: Orders>(
     secured: mpsc::Sender<(Timed, SocketAddr)>,
     clock: Clock,
 ) {
-    let (places, rate) = (Arc::new(Semaphore::new(CONNECTIONS)), per_address(A_MINUTE, &clock));
+    let (places, rate) = (Arc::new(Semaphore::new(CONNECTIONS)), Rate::new(A_MINUTE, IN_ALL, &clock));
     loop {
         let Ok((tcp, address)) = socket.accept().await else {
             clock.sleep(Duration::from_millis(100)).await;
             continue;
         };
         let place = Arc::clone(&places).try_acquire_owned();
-        let (true, Ok(place)) = (may(&rate, address), place) else {
-            orders.limited(address, "api_limit");
-            continue;
+        let place = rate.check(address.ip(), orders.knows(address)).and_then(|()| place.map_err(|_| "busy"));
+        let place = match place {
+            Ok(place) => place,
+            Err(cause) => {
+                orders.limited(address, cause);
+                continue;
+            }
         };
         let (tls, orders, secured, clock) = (tls.current(), Arc::clone(&orders), secured.clone(), clock.clone());
         tokio::spawn(async move {
@@ -190,19 +185,19 @@ impl axum::extract::connect_info::Connected<IncomingStream<'_, Door>> for Peer {
     }
 }
 
-struct Desk<O> {
-    ways_in: Arc<PerAddress>,
+struct FrontDesk<O> {
+    ways_in: Arc<Rate>,
     orders: Arc<O>,
 }
 
-impl<O> Clone for Desk<O> {
+impl<O> Clone for FrontDesk<O> {
     fn clone(&self) -> Self {
         Self { ways_in: Arc::clone(&self.ways_in), orders: Arc::clone(&self.orders) }
     }
 }
 
 async fn act<O: Orders>(
-    State(desk): State<Desk<O>>,
+    State(desk): State<FrontDesk<O>>,
     ConnectInfo(Peer(address)): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Bytes,
@@ -212,16 +207,17 @@ async fn act<O: Orders>(
         Err(error) => return told(StatusCode::BAD_REQUEST, &failed(&format!("the body is no JSON: {error}"))),
     };
     let kind = act.get("act").and_then(Value::as_str).unwrap_or_default();
-    if ["login", "enrol", "change_password"].contains(&kind) && !may(&desk.ways_in, address) {
-        desk.orders.limited(address, "api_ways_in");
+    let is_way_in = ["login", "enrol", "change_password"].contains(&kind);
+    if is_way_in && desk.ways_in.check(address.ip(), desk.orders.knows(address)).is_err() {
+        desk.orders.limited(address, "ways_in");
         return told(
             StatusCode::TOO_MANY_REQUESTS,
-            &failed("too many attempts from this address: wait a minute, then try again"),
+            &failed("too many attempts: wait a minute, then try again"),
         );
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::from);
-    let (answer, outcome) = desk.orders.order(token, act).await;
+    let (answer, outcome) = desk.orders.order(address, token, act).await;
     let status = match answer {
         Answer::Done => StatusCode::OK,
         Answer::Unreadable => StatusCode::BAD_REQUEST,

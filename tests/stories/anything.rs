@@ -241,7 +241,7 @@ async fn privileged_were_granted(house: &House, model: &Model, seed: u64) {
         |who: usize| model.roles(who).iter().any(|role| ![Role::Auditor, Role::Contact, Role::Physician].contains(role));
     let mut judged = ![RSSI, ADMIN].into_iter().any(may_list);
     for reader in [RSSI, ADMIN] {
-        let Outcome::Accounts { accounts } = by(house, reader, Act::ListAccounts).await else { continue };
+        let Outcome::Accounts { accounts, .. } = by(house, reader, Act::ListAccounts { after: None }).await else { continue };
         judged = true;
         for account in accounts.into_iter().map(|listed| listed.account) {
             let login = String::from(account.login.clone());

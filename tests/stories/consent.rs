@@ -69,7 +69,7 @@ async fn r15_a_procedure_that_changes_after_the_letter_takes_a_new_one_and_ends_
     assert_eq!(code(places.show("b", &engagement).await), "procedure_changed");
     let act = Act::Notice { engagement: engagement.clone(), reference: "ANS-2".into() };
     assert_eq!(code(places.admin(act).await), "procedure_changed");
-    let Outcome::Engagements { procedure, .. } = places.admin(Act::ListEngagements).await else { panic!("a list") };
+    let Outcome::Engagements { procedure, .. } = places.admin(Act::ListEngagements { after: None }).await else { panic!("a list") };
     let terms = Terms { procedure: procedure.unwrap(), ..places.terms("b") };
     went_well(places.replan(&engagement, terms).await).unwrap();
     assert_eq!(code(places.show("b", &engagement).await), "no_notice");
@@ -105,7 +105,7 @@ async fn r16_nobody_accepts_for_the_contact() {
     let told = places.admin(act).await;
     let Outcome::Posted { letter: path } = &told else { panic!("{told:?}") };
     let letter = code_in(path.as_ref()).unwrap();
-    let printed = format!("{told:?}{:?}{:?}", places.admin(Act::ListEngagements).await, places.house.entries());
+    let printed = format!("{told:?}{:?}{:?}", places.admin(Act::ListEngagements { after: None }).await, places.house.entries());
     assert!(!printed.contains(&letter), "whoever plans sees no code");
     // Not the planner, not another site's contact, not without the letter or the second factor.
     let digits = || places.contact("a").digits(&places.house.clock).unwrap();

@@ -29,6 +29,7 @@ mod house;
 mod http;
 mod lifecycle;
 mod limits;
+mod many;
 mod non_interference;
 mod passwords;
 mod people;

@@ -41,7 +41,7 @@ async fn asked(house: &House, person: &Person, act: Act) -> lucarne::id::Request
 }
 
 async fn roles_of(house: &House, login: &str) -> Vec<Role> {
-    let Outcome::Accounts { accounts } = house.by(&house.company.rssi, Act::ListAccounts).await else { panic!("the accounts") };
+    let Outcome::Accounts { accounts, .. } = house.by(&house.company.rssi, Act::ListAccounts { after: None }).await else { panic!("the accounts") };
     let found = accounts.into_iter().find(|listed| listed.account.login.as_str() == login);
     found.map(|listed| listed.account.roles.iter().collect()).unwrap_or_default()
 }
@@ -54,12 +54,12 @@ async fn genesis_is_two_codes_once_and_every_later_act_has_an_actor() {
     let first = entries.iter().filter(|entry| entry.public.get("genesis") == Some(&true.into())).count();
     assert_eq!((begun, first), (1, 2));
     // Nobody orders without a login, or with one that is over.
-    let order = |token: Option<&str>| Order { token: token.map(Into::into), act: Act::ListAccounts };
+    let order = |token: Option<&str>| Order { token: token.map(Into::into), act: Act::ListAccounts { after: None } };
     let shared = house.node().shared();
     assert_eq!(code(shared.perform(order(None)).await), "session_over");
     assert_eq!(code(shared.perform(order(Some("0123456789abcdefghjkmnpqrs"))).await), "session_over");
     went_well(house.by(&house.company.admin, Act::Logout).await).unwrap();
-    assert_eq!(code(shared.perform(house.company.admin.orders(Act::ListAccounts)).await), "session_over");
+    assert_eq!(code(shared.perform(house.company.admin.orders(Act::ListAccounts { after: None })).await), "session_over");
     let refused = house.entry(|entry| entry.kind() == "act.refused").await;
     assert_eq!((refused.text("act_kind"), refused.text("cause")), ("list_accounts", "session_over"));
     house.close().await;
@@ -185,7 +185,7 @@ async fn r38_an_overdue_review_is_shown_then_suspends_and_is_mended_by_another_p
     let (_script, house) = house().await;
     let (admin, rssi, stage) = (&house.company.admin, &house.company.rssi, &**house.node().shared());
     let overdue = async || {
-        let Outcome::Accounts { accounts } = house.by(rssi, Act::ListAccounts).await else { panic!("the accounts") };
+        let Outcome::Accounts { accounts, .. } = house.by(rssi, Act::ListAccounts { after: None }).await else { panic!("the accounts") };
         let due = accounts.into_iter().filter(|listed| listed.review_overdue);
         due.map(|listed| String::from(listed.account.login)).collect::<Vec<_>>()
     };
@@ -198,11 +198,11 @@ async fn r38_an_overdue_review_is_shown_then_suspends_and_is_mended_by_another_p
         person.change_password(stage, new).await.unwrap();
     }
     house.clock.advance(DAY * 11);
-    assert_eq!(code(house.by(admin, Act::ListAccounts).await), "review_overdue");
+    assert_eq!(code(house.by(admin, Act::ListAccounts { after: None }).await), "review_overdue");
     assert_eq!(code(house.by(rssi, review("rssi", true)).await), "own_account");
     assert_eq!(code(house.by(admin, review("admin", true)).await), "own_account");
     went_well(house.by(rssi, review("admin", true)).await).unwrap();
-    assert_eq!(code(house.by(rssi, Act::ListAccounts).await), "review_overdue");
+    assert_eq!(code(house.by(rssi, Act::ListAccounts { after: None }).await), "review_overdue");
     went_well(house.by(admin, review("rssi", true)).await).unwrap();
     assert_eq!(overdue().await, Vec::<String>::new());
     house.clock.advance(DAY * 89);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::config::Config;
-use lucarne::demo::rehearsal::Stage;
+use lucarne::demo::rehearsal::{Rehearsal, Stage};
 use lucarne::governance::account::File;
-use lucarne::governance::{Refusal, Role, Standing};
-use lucarne::id::{RequestId, random};
+use lucarne::governance::{Kind, Refusal, Role, Standing};
+use lucarne::id::{EngagementId, random};
 use lucarne::node::act::{Act, Outcome};
 use lucarne::rfb::encoding::number;
 use lucarne::tls;
@@ -65,7 +65,7 @@ async fn a_store_that_does_not_answer_for_five_seconds_ends_pictures_until_it_is
     // Neither somebody with a ticket nor an order is let through; both are told.
     let refused = Eye::enter(&house, &spare, &exact(number::RAW)).await.err().unwrap();
     assert!(refused.contains(Refusal::NoStore.words().rsplit(" / ").next().unwrap()), "{refused}");
-    let Outcome::Failed { message } = house.order(Act::ListAccounts).await else { panic!("a list from nowhere") };
+    let Outcome::Failed { message } = house.order(Act::ListAccounts { after: None }).await else { panic!("a list from nowhere") };
     assert!(message.contains("the store does"), "{message}");
     let opened = script.connections();
     server.go_on(&house.clock).await;
@@ -109,11 +109,11 @@ async fn a_wire_to_the_server_that_dies_in_silence_ends_pictures_and_is_not_wait
     house.show("a").await;
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
-    // All connections of the pool are in the middle of something, with more orders behind them.
+    // One order is in the middle of something, with more behind it.
     let mut somebody = with_the_right_to_write(&house, &server, 5).await;
     let orders = six_orders(&house);
     let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'outbox'::regclass AND NOT granted";
-    house.until(|| (server.psql(waiting).output().unwrap().stdout == b"4\n").then_some(())).await;
+    house.until(|| (server.psql(waiting).output().unwrap().stdout == b"1\n").then_some(())).await;
     let lost = house.clock.now();
     wire.dies();
     let (outcomes, _) = tokio::join!(all(orders), eye.watch_to_the_end());
@@ -165,7 +165,12 @@ async fn a_lock_that_others_hold_fails_acts_and_ends_no_picture() {
     let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
     let mut somebody = with_the_right_to_write(&house, &server, 9).await;
-    for outcome in all(six_orders(&house)).await {
+    let orders = six_orders(&house);
+    // Who waits to write keeps nobody from reading.
+    let asked = house.clock.now();
+    assert!(matches!(house.order(Act::ListRequests).await, Outcome::Requests { .. }));
+    assert!(house.clock.now() - asked < Duration::from_millis(500), "{:?}", house.clock.now() - asked);
+    for outcome in all(orders).await {
         let Outcome::Failed { message } = outcome else { panic!("somebody else has the right to write") };
         assert!(message.contains("the store does not answer"), "{message}");
     }
@@ -198,27 +203,37 @@ async fn a_server_is_one_nodes_at_a_time() {
     assert!(says(&config, &["migrate"], "").contains("is of this version"));
 }
 
-/// Four people ask for accounts without a pause while the node is killed: who was told that it was asked finds it, and
-/// everything that was asked has one entry.
+/// Engagements that a node lists, page by page.
+async fn listed(people: &Rehearsal) -> Vec<EngagementId> {
+    let (mut found, mut next) = (Vec::new(), Some(Act::ListEngagements { after: None }));
+    while let Some(act) = next {
+        let page = people.company.admin.order(&people.stage, act).await.unwrap();
+        next = page.next_page();
+        let Outcome::Engagements { engagements, .. } = page else { panic!("{page:?}") };
+        found.extend(engagements.into_iter().map(|planned| planned.engagement.id));
+    }
+    found
+}
+
+/// Four people plan without a pause while the node is killed: who was told that it was planned finds it, and
+/// everything that was planned has one entry.
 async fn killed_in_the_middle_of_acts(store: &str) {
     let mut served = served_with(&format!("exec {}", env!("CARGO_BIN_EXE_lucarne")), store).await;
-    let mut told: Vec<RequestId> = Vec::new();
+    let mut told: Vec<EngagementId> = Vec::new();
     for round in 0..4 {
-        let ask = |task: u64| {
+        let plan = || {
             let people = Arc::clone(&served.people);
             tokio::spawn(async move {
                 let mut told = Vec::new();
-                for n in 0.. {
-                    let order = people.company.admin.orders(join(&format!("p{round}-{task}-{n}")));
-                    match people.stage.order(order).await {
-                        Ok(Outcome::Asked { request, .. }) => told.push(request),
-                        _ => break,
-                    }
+                let terms = people.company.terms(&name("my-site"), Kind::Demo, people.stage.clock.wall(), time::Duration::hours(4));
+                let order = || people.company.admin.orders(Act::Plan { terms: terms.clone() });
+                while let Ok(Outcome::Planned { engagement }) = people.stage.order(order()).await {
+                    told.push(engagement);
                 }
                 told
             })
         };
-        let tasks: Vec<_> = (0..4).map(ask).collect();
+        let tasks: Vec<_> = (0..4).map(|_| plan()).collect();
         let moment = u64::from(u16::from_le_bytes(random()) % 1000);
         served.clock.sleep(Duration::from_millis(700 + moment)).await;
         served.kill_and_start().await;
@@ -227,16 +242,12 @@ async fn killed_in_the_middle_of_acts(store: &str) {
             told.extend(task.await.unwrap());
         }
         assert!(told.len() > before, "acts were going on");
-        let listed = served.people.company.admin.order(&served.people.stage, Act::ListRequests).await.unwrap();
-        let Outcome::Requests { requests } = listed else { panic!("the requests") };
-        let mut listed: Vec<String> = requests.into_iter().map(|waiting| waiting.request.id.to_string()).collect();
+        let mut listed: Vec<String> = listed(&served.people).await.iter().map(ToString::to_string).collect();
         let missing: Vec<_> = told.iter().filter(|id| !listed.contains(&id.to_string())).collect();
         assert!(missing.is_empty(), "round {round}, at {moment} ms: {missing:?} were acknowledged and are lost");
         let made = whole_entries(&served.data().join("trace")).into_iter();
-        let made = made.filter(|entry| entry.kind() == "request.made" && entry.text("change") == "join");
-        let mut traced: Vec<String> = made.map(|entry| entry.text("request").to_owned()).collect();
-        // Those who let claire and the contact in were approved.
-        traced.drain(..2);
+        let made = made.filter(|entry| entry.kind() == "engagement.created");
+        let mut traced: Vec<String> = made.map(|entry| entry.text("engagement").to_owned()).collect();
         listed.sort();
         traced.sort();
         assert_eq!(listed, traced, "round {round}, at {moment} ms");
@@ -259,7 +270,7 @@ async fn a_node_killed_at_any_moment_loses_no_acknowledged_act_on_postgresql() {
 async fn a_server_by_tls_is_verified() {
     let server = Postgres::start_with_tls(&Clock::system()).await;
     let served = served_with(&format!("exec {}", env!("CARGO_BIN_EXE_lucarne")), &server.settings()).await;
-    let listed = served.people.company.admin.order(&served.people.stage, Act::ListAccounts).await.unwrap();
+    let listed = served.people.company.admin.order(&served.people.stage, Act::ListAccounts { after: None }).await.unwrap();
     assert!(format!("{listed:?}").contains("claire"));
     let elsewhere = tempfile::TempDir::new().unwrap();
     tls::make_certificates(elsewhere.path(), &["localhost".to_owned()]).unwrap();

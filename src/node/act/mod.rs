@@ -115,7 +115,11 @@ pub enum Act {
         login: String,
         keep: bool,
     },
-    ListAccounts,
+    /// Those after a login, in the order of logins.
+    ListAccounts {
+        #[serde(default)]
+        after: Option<String>,
+    },
 
     Plan {
         terms: Terms,
@@ -144,7 +148,11 @@ pub enum Act {
     Cancel {
         engagement: EngagementId,
     },
-    ListEngagements,
+    /// Newest first; those after one.
+    ListEngagements {
+        #[serde(default)]
+        after: Option<EngagementId>,
+    },
     /// Every rule with its result, for oneself or for another auditor.
     Checklist {
         engagement: EngagementId,
@@ -181,6 +189,8 @@ pub enum Act {
         site: SiteName,
     },
 
+    /// Each clause of the plan, what holds it, and whether it does now (R13).
+    Compliance,
     ListSites,
     /// Reads the viewers' certificate and key again.
     Reload,
@@ -216,11 +226,12 @@ impl Act {
             Self::UnlockAccount { .. } => Right::Unlock,
             Self::KeepFile { .. } => Right::KeepFiles,
             Self::Review { .. } => Right::Review,
-            Self::ListAccounts | Self::ListRequests => Right::SeeAccounts,
+            Self::ListAccounts { .. } | Self::ListRequests => Right::SeeAccounts,
+            Self::Compliance => Right::SeeCompliance,
             Self::Plan { .. } | Self::PlanAgain { .. } | Self::Assign { .. } | Self::GiveTo { .. } | Self::Notice { .. } => {
                 Right::Plan
             }
-            Self::ListEngagements | Self::Checklist { .. } => Right::SeeEngagements,
+            Self::ListEngagements { .. } | Self::Checklist { .. } => Right::SeeEngagements,
             Self::Accept { .. } | Self::DeclareOperator { .. } | Self::RealData { .. } => Right::Consent,
             Self::Show { .. } => Right::Show,
             Self::Pause { .. } | Self::Stop { .. } => Right::TakeAway,
@@ -255,7 +266,7 @@ impl Act {
             Self::UnlockAccount { .. } => "unlock_account",
             Self::KeepFile { .. } => "keep_file",
             Self::Review { .. } => "review",
-            Self::ListAccounts => "list_accounts",
+            Self::ListAccounts { .. } => "list_accounts",
             Self::Plan { .. } => "plan",
             Self::PlanAgain { .. } => "plan_again",
             Self::Assign { .. } => "assign",
@@ -263,7 +274,7 @@ impl Act {
             Self::Notice { .. } => "notice",
             Self::Close { .. } => "close",
             Self::Cancel { .. } => "cancel",
-            Self::ListEngagements => "list_engagements",
+            Self::ListEngagements { .. } => "list_engagements",
             Self::Checklist { .. } => "checklist",
             Self::Accept { .. } => "accept",
             Self::Revoke { .. } => "revoke",
@@ -272,6 +283,7 @@ impl Act {
             Self::Show { .. } => "show",
             Self::Pause { .. } => "pause",
             Self::Stop { .. } => "stop",
+            Self::Compliance => "compliance",
             Self::ListSites => "list_sites",
             Self::Reload => "reload",
             Self::IssueTicket { .. } => "issue_ticket",

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Act;
+use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
 use crate::governance::{Account, Engagement, Paper, Refusal, Roles, Secret, Standing, State};
 use crate::id::{EngagementId, RequestId};
@@ -54,6 +56,8 @@ pub enum Outcome {
     },
     Accounts {
         accounts: Vec<Listed>,
+        /// There are more after this login.
+        next: Option<String>,
     },
     Planned {
         engagement: EngagementId,
@@ -65,6 +69,11 @@ pub enum Outcome {
     Engagements {
         engagements: Vec<Planned>,
         procedure: Option<Paper>,
+        /// There are more after this one.
+        next: Option<EngagementId>,
+    },
+    Compliance {
+        clauses: Vec<Commitment>,
     },
     Checklist {
         state: State,
@@ -81,6 +90,17 @@ pub enum Outcome {
         /// Days until the password must be changed, if these are few.
         password_days: Option<i64>,
     },
+}
+
+impl Outcome {
+    /// What asks for the rest of a list.
+    pub fn next_page(&self) -> Option<Act> {
+        match self {
+            Self::Accounts { next: Some(after), .. } => Some(Act::ListAccounts { after: Some(after.clone()) }),
+            Self::Engagements { next: Some(after), .. } => Some(Act::ListEngagements { after: Some(after.clone()) }),
+            _ => None,
+        }
+    }
 }
 
 impl From<Refusal> for Outcome {
