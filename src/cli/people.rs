@@ -156,12 +156,13 @@ pub(super) enum RequestCommand {
 }
 
 pub(super) async fn request(terminal: &Terminal<'_>, command: RequestCommand) -> Result<ExitCode> {
-    terminal.order(match command {
-        RequestCommand::List => Act::ListRequests,
-        RequestCommand::Approve { request } => Act::Approve { request: RequestId::stored(request) },
-        RequestCommand::Refuse { request } => Act::TurnDown { request: RequestId::stored(request) },
-    })
-    .await
+    terminal
+        .order(match command {
+            RequestCommand::List => Act::ListRequests,
+            RequestCommand::Approve { request } => Act::Approve { request: RequestId::stored(request) },
+            RequestCommand::Refuse { request } => Act::TurnDown { request: RequestId::stored(request) },
+        })
+        .await
 }
 
 #[derive(Subcommand)]

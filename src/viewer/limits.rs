@@ -61,11 +61,7 @@ impl Limits {
     /// Connections a minute from one address, and handshakes at a time of strangers (as many again of known people).
     pub fn new(per_minute: u32, handshakes: usize, clock: &Clock) -> Self {
         let a_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
-        Self {
-            rate: Rate::new(a_minute, IN_ALL, clock),
-            strangers: Places::new(handshakes),
-            known: Places::new(handshakes),
-        }
+        Self { rate: Rate::new(a_minute, IN_ALL, clock), strangers: Places::new(handshakes), known: Places::new(handshakes) }
     }
 
     /// A place for a connection that has just come; `Err`: which limit refuses it.

@@ -210,10 +210,7 @@ async fn act<O: Orders>(
     let is_way_in = ["login", "enrol", "change_password"].contains(&kind);
     if is_way_in && desk.ways_in.check(address.ip(), desk.orders.knows(address)).is_err() {
         desk.orders.limited(address, "ways_in");
-        return told(
-            StatusCode::TOO_MANY_REQUESTS,
-            &failed("too many attempts: wait a minute, then try again"),
-        );
+        return told(StatusCode::TOO_MANY_REQUESTS, &failed("too many attempts: wait a minute, then try again"));
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::from);

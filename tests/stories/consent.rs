@@ -69,7 +69,9 @@ async fn r15_a_procedure_that_changes_after_the_letter_takes_a_new_one_and_ends_
     assert_eq!(code(places.show("b", &engagement).await), "procedure_changed");
     let act = Act::Notice { engagement: engagement.clone(), reference: "ANS-2".into() };
     assert_eq!(code(places.admin(act).await), "procedure_changed");
-    let Outcome::Engagements { procedure, .. } = places.admin(Act::ListEngagements { after: None }).await else { panic!("a list") };
+    let Outcome::Engagements { procedure, .. } = places.admin(Act::ListEngagements { after: None }).await else {
+        panic!("a list")
+    };
     let terms = Terms { procedure: procedure.unwrap(), ..places.terms("b") };
     went_well(places.replan(&engagement, terms).await).unwrap();
     assert_eq!(code(places.show("b", &engagement).await), "no_notice");

@@ -249,7 +249,9 @@ async fn r07_with_a_blackout_pixels_flow_within_declared_intervals_alone() {
     places.house.clock.advance(Duration::from_secs(90));
     went_well(places.house.by(places.contact("a"), real(None)).await).unwrap();
     assert_eq!(places.house.site("a").await.standing, Standing::Paused);
-    let Outcome::Engagements { engagements, .. } = places.admin(Act::ListEngagements { after: None }).await else { panic!("a list") };
+    let Outcome::Engagements { engagements, .. } = places.admin(Act::ListEngagements { after: None }).await else {
+        panic!("a list")
+    };
     let interval = &engagements.iter().find(|planned| planned.engagement.id == engagement).unwrap().engagement.real_data[0];
     let lasted = interval.to.unwrap() - interval.from;
     assert!(

@@ -78,7 +78,16 @@ impl House {
         (Self::begin(clock, "", &format!("{}{sites}", server.settings_by(wire.port))).await, server, wire)
     }
 
+    /// On what `before` leaves in the place that the settings name.
+    pub async fn upon(sites: &str, before: impl AsyncFnOnce(&Config)) -> Self {
+        Self::begin_upon(Clock::running(BEGINNING), "", sites, before).await
+    }
+
     async fn begin(clock: Clock, viewers: &str, sites: &str) -> Self {
+        Self::begin_upon(clock, viewers, sites, async |_| {}).await
+    }
+
+    async fn begin_upon(clock: Clock, viewers: &str, sites: &str, before: impl AsyncFnOnce(&Config)) -> Self {
         let dir = TempDir::new().unwrap();
         tls::make_certificates(dir.path(), &["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let limit = if viewers.contains("connections_per_minute") { "" } else { "connections_per_minute = 10000" };
@@ -88,6 +97,7 @@ impl House {
              [accounts]\nhashing = {{ mebibytes = 19, passes = 2 }}\ninactive_days = 365\n{sites}"
         );
         let config = Config::parse(&dir.path().join("lucarne.toml"), &text).unwrap();
+        before(&config).await;
         let links = open_desk(&config, &clock).await.unwrap().begin_and_close().await.unwrap();
         let node = Node::start(&config, clock.clone()).await.unwrap();
         let codes = [links[0].code.as_str(), links[1].code.as_str()];

@@ -47,6 +47,7 @@ mod tap;
 mod tickets;
 mod tls;
 mod trace;
+mod upgrade;
 mod upstream;
 mod viewers;
 mod villain;

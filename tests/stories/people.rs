@@ -41,7 +41,9 @@ async fn asked(house: &House, person: &Person, act: Act) -> lucarne::id::Request
 }
 
 async fn roles_of(house: &House, login: &str) -> Vec<Role> {
-    let Outcome::Accounts { accounts, .. } = house.by(&house.company.rssi, Act::ListAccounts { after: None }).await else { panic!("the accounts") };
+    let Outcome::Accounts { accounts, .. } = house.by(&house.company.rssi, Act::ListAccounts { after: None }).await else {
+        panic!("the accounts")
+    };
     let found = accounts.into_iter().find(|listed| listed.account.login.as_str() == login);
     found.map(|listed| listed.account.roles.iter().collect()).unwrap_or_default()
 }
@@ -185,7 +187,9 @@ async fn r38_an_overdue_review_is_shown_then_suspends_and_is_mended_by_another_p
     let (_script, house) = house().await;
     let (admin, rssi, stage) = (&house.company.admin, &house.company.rssi, &**house.node().shared());
     let overdue = async || {
-        let Outcome::Accounts { accounts, .. } = house.by(rssi, Act::ListAccounts { after: None }).await else { panic!("the accounts") };
+        let Outcome::Accounts { accounts, .. } = house.by(rssi, Act::ListAccounts { after: None }).await else {
+            panic!("the accounts")
+        };
         let due = accounts.into_iter().filter(|listed| listed.review_overdue);
         due.map(|listed| String::from(listed.account.login)).collect::<Vec<_>>()
     };

@@ -98,7 +98,9 @@ async fn r23_what_an_owner_leaves_behind_is_listed_until_somebody_answers_for_it
     let planned = places.house.by(&alix, Act::Plan { terms: places.terms("a") }).await;
     let Outcome::Planned { engagement } = planned else { panic!("{planned:?}") };
     let orphans = async || {
-        let Outcome::Accounts { accounts, .. } = places.admin(Act::ListAccounts { after: None }).await else { panic!("the accounts") };
+        let Outcome::Accounts { accounts, .. } = places.admin(Act::ListAccounts { after: None }).await else {
+            panic!("the accounts")
+        };
         accounts.into_iter().flat_map(|listed| listed.orphans).collect::<Vec<_>>()
     };
     assert_eq!(orphans().await, []);
@@ -122,7 +124,9 @@ async fn r25_a_clause_outlives_the_account_that_it_binds() {
     went_well(places.house.by(&company.rssi, Act::DisableAccount { login: "claire".into() }).await).unwrap();
     places.house.clock.advance(Duration::from_secs(60));
     assert_eq!(code(company.auditor.log_in(places.stage()).await.unwrap()), "account_disabled");
-    let Outcome::Accounts { accounts, .. } = places.admin(Act::ListAccounts { after: None }).await else { panic!("the accounts") };
+    let Outcome::Accounts { accounts, .. } = places.admin(Act::ListAccounts { after: None }).await else {
+        panic!("the accounts")
+    };
     let claire = accounts.into_iter().find(|listed| listed.account.login.as_str() == "claire").unwrap();
     assert_eq!(claire.account.file.clause, Some(clause));
     let kept = places.house.entry(|entry| entry.kind() == "account.file_kept").await;

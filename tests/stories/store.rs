@@ -225,7 +225,8 @@ async fn killed_in_the_middle_of_acts(store: &str) {
             let people = Arc::clone(&served.people);
             tokio::spawn(async move {
                 let mut told = Vec::new();
-                let terms = people.company.terms(&name("my-site"), Kind::Demo, people.stage.clock.wall(), time::Duration::hours(4));
+                let terms =
+                    people.company.terms(&name("my-site"), Kind::Demo, people.stage.clock.wall(), time::Duration::hours(4));
                 let order = || people.company.admin.orders(Act::Plan { terms: terms.clone() });
                 while let Ok(Outcome::Planned { engagement }) = people.stage.order(order()).await {
                     told.push(engagement);
