@@ -63,6 +63,11 @@ id!(
     "r-"
 );
 id!(
+    /// A freeze.
+    FreezeId,
+    "f-"
+);
+id!(
     /// One auditor looking in one engagement, from admission to end.
     SessionId,
     "s-"

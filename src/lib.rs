@@ -16,7 +16,7 @@
 //! | [`config`], [`tls`], [`web`], [`metrics`] | settings, certificates, the monitor, counters |
 //! | [`node`] | wires the rooms together |
 //! | [`demo`], [`cli`] | the invented practice; what people type |
-//! | [`clock`], [`shutdown`], [`id`] | time, ends, names |
+//! | [`clock`], [`shutdown`], [`id`], [`network`] | time, ends, names, where people and sites may be |
 //!
 //! Each room opens with what it is and what it never does; `tests/architecture.rs` asserts which may name which.
 
@@ -33,6 +33,7 @@ pub mod governance;
 pub mod id;
 pub mod mark;
 pub mod metrics;
+pub mod network;
 pub mod node;
 pub mod picture;
 pub mod rfb;

@@ -81,6 +81,9 @@ enum Command {
     /// Visits and audits
     #[command(subcommand)]
     Engagement(engagement::EngagementCommand),
+    /// End every picture of something at once, until two people lift that
+    #[command(subcommand)]
+    Freeze(people::FreezeCommand),
     /// Each clause of the security assurance plan: what holds it, and whether it does now
     Compliance,
     /// Read the viewers' certificate and key again (SIGHUP does the same); sessions go on
@@ -141,6 +144,7 @@ async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode>
         Command::Paper(command) => people::paper(terminal, command).await,
         Command::Site(command) => people::site(terminal, command).await,
         Command::Engagement(command) => engagement::engagement(terminal, command).await,
+        Command::Freeze(command) => people::freeze(terminal, command).await,
         Command::Compliance => terminal.order(Act::Compliance).await,
         _ => terminal.order(Act::Reload).await,
     }

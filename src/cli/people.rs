@@ -10,8 +10,9 @@ use time::{Date, OffsetDateTime};
 
 use super::session::{Terminal, sha256_of};
 use crate::governance::account::{Clause, File, Job};
+use crate::governance::freeze::Scope;
 use crate::governance::{Paperwork, Role};
-use crate::id::{RequestId, SiteName};
+use crate::id::{EngagementId, FreezeId, RequestId, SiteName};
 use crate::node::act::Act;
 
 #[derive(Subcommand)]
@@ -234,4 +235,46 @@ pub(super) async fn site(terminal: &Terminal<'_>, command: SiteCommand) -> Resul
 pub(super) fn fingerprint_of(file: &std::path::Path) -> Result<[u8; 32]> {
     let chain = crate::tls::certificates(file)?;
     chain.first().map(crate::tls::fingerprint).with_context(|| format!("{} holds no certificate", file.display()))
+}
+
+#[derive(Subcommand)]
+pub(super) enum FreezeCommand {
+    /// Every site
+    Everything {
+        #[arg(long)]
+        reason: String,
+    },
+    /// One site
+    Site {
+        #[arg(value_parser = SiteName::new)]
+        site: SiteName,
+        #[arg(long)]
+        reason: String,
+    },
+    /// One engagement
+    Engagement {
+        engagement: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Ask for a freeze to be lifted; another person approves it
+    Lift { freeze: String },
+    /// What is frozen
+    List,
+}
+
+pub(super) async fn freeze(terminal: &Terminal<'_>, command: FreezeCommand) -> Result<ExitCode> {
+    use FreezeCommand as C;
+    let frozen = |scope, reason| Act::Freeze { scope, reason };
+    terminal
+        .order(match command {
+            C::Everything { reason } => frozen(Scope::Everything, reason),
+            C::Site { site, reason } => frozen(Scope::Site { site }, reason),
+            C::Engagement { engagement, reason } => {
+                frozen(Scope::Engagement { engagement: EngagementId::stored(engagement) }, reason)
+            }
+            C::Lift { freeze } => Act::AskThaw { freeze: FreezeId::stored(freeze) },
+            C::List => Act::ListFreezes,
+        })
+        .await
 }

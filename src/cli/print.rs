@@ -7,7 +7,7 @@ use time::macros::format_description;
 
 use crate::governance::Role;
 use crate::governance::compliance::{Commitment, Standing};
-use crate::node::act::{Listed, Outcome, Planned, Rule, Site, Waiting};
+use crate::node::act::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
 #[derive(Clone, Copy)]
@@ -45,14 +45,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
                 println!("half      {half}      (the other half of the one-time code, 24 hours: give it to them yourself)");
             }
         }
-        Outcome::Requests { requests } => {
-            for Waiting { request, asked_by, about } in requests {
-                let (by, about) = (asked_by.as_deref().unwrap_or("?"), about.as_deref().unwrap_or("-"));
-                let (id, name, day) = (&request.id, request.change.name(), request.at.date());
-                println!("{id}  {name:<8} about {about:<16} asked by {by} on {day}");
-                println!("    {}", serde_json::to_string(&request.change)?);
-            }
-        }
+        Outcome::Requests { requests } => waiting(requests)?,
         Outcome::Accounts { accounts, .. } => accounts.iter().for_each(account),
         Outcome::Planned { engagement } => println!("planned   {engagement}"),
         Outcome::Posted { letter } => println!("recorded; the letter to be posted is in {letter}"),
@@ -61,6 +54,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             println!("{state:?}");
             checks.iter().for_each(rule);
         }
+        Outcome::Freezes { freezes } => frozen(freezes)?,
         Outcome::Compliance { clauses } => clauses.iter().for_each(commitment),
         Outcome::Sites { sites } => sites.iter().for_each(site),
         Outcome::Ticket { login, secret, short, expires, password_days } => {
@@ -73,6 +67,24 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn waiting(requests: &[Waiting]) -> Result<()> {
+    for Waiting { request, asked_by, about } in requests {
+        let (by, about) = (asked_by.as_deref().unwrap_or("?"), about.as_deref().unwrap_or("-"));
+        let (id, name, day) = (&request.id, request.change.name(), request.at.date());
+        println!("{id}  {name:<8} about {about:<16} asked by {by} on {day}");
+        println!("    {}", serde_json::to_string(&request.change)?);
+    }
+    Ok(())
+}
+
+fn frozen(freezes: &[Frozen]) -> Result<()> {
+    for Frozen { freeze, by } in freezes {
+        let by = by.as_deref().unwrap_or("?");
+        println!("{}  {}  by {by} on {}  {}", freeze.id, serde_json::to_string(&freeze.scope)?, freeze.at.date(), freeze.reason);
+    }
+    Ok(())
 }
 
 fn enrolled(secret: &str, url: &str, recovery: &[String]) {

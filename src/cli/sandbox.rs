@@ -46,7 +46,13 @@ pub(super) fn harden() -> Result<()> {
 pub(super) fn confine(config: &Config) -> Result<()> {
     let all = AccessFs::from_all(LANDLOCK);
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let listens = [Some(config.viewers.listen), config.viewers.tls_first, config.viewers.local, config.api, config.monitor];
+    let listens = [
+        Some(config.viewers.listen),
+        config.viewers.tls_first,
+        config.viewers.local,
+        config.api.as_ref().map(|api| api.listen),
+        config.monitor,
+    ];
     let bind = listens.iter().flatten().map(|address: &SocketAddr| Ok(NetPort::new(address.port(), AccessNet::BindTcp)));
     let store = config.postgres.iter().map(|server| server.port);
     let reach = config.sites.iter().map(|site| site.port).chain(store).chain([DNS]);

@@ -3,15 +3,18 @@
 use time::Duration;
 use toml::Spanned;
 
+use super::networks;
 use super::written::{self, At};
-use crate::governance::{Policy, Profile};
+use crate::governance::{Policy, Premises, Profile};
 
 /// The rules about people, and what hashing a password costs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Accounts {
     pub policy: Policy,
     /// Mebibytes and passes of Argon2id; `None`: 64 and 3.
     pub hashing: Option<(u32, u32)>,
+    /// From which networks people of each role work.
+    pub premises: Premises,
 }
 
 /// OWASP's least, and what is still a login and no siege.
@@ -48,5 +51,8 @@ pub(super) fn checked(written: written::Accounts) -> Result<Accounts, At> {
         second_factor_for_all: matches!(written.second_factor, written::SecondFactor::All),
         idle: Duration::minutes(within(written.idle_minutes, 1..=60, "accounts.idle_minutes")?),
     };
-    Ok(Accounts { policy, hashing })
+    let premises = written.networks.into_iter().map(|(role, networks)| {
+        networks::checked(Some(networks), &format!("accounts.networks.{}", role.name())).map(|networks| (role, networks))
+    });
+    Ok(Accounts { policy, hashing, premises: Premises::new(premises.collect::<Result<Vec<_>, _>>()?) })
 }

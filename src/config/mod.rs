@@ -2,6 +2,7 @@
 //! to write there; a [`Config`] in hand can be run.
 
 mod accounts;
+mod networks;
 mod store;
 mod written;
 
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::geometry::Rect;
 use crate::governance::Kind;
 use crate::id::{SiteName, hex};
+use crate::network::Networks;
 use crate::rfb::handshake::client::{Login, Transport};
 use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
@@ -38,7 +40,7 @@ pub struct Config {
     pub data: PathBuf,
     pub viewers: Viewers,
     /// Orders by HTTP, inside TLS.
-    pub api: Option<SocketAddr>,
+    pub api: Option<Api>,
     /// Metrics and health, on loopback.
     pub monitor: Option<SocketAddr>,
     /// The server of the rows, if they are not in a file beside the trace.
@@ -48,9 +50,18 @@ pub struct Config {
 }
 
 #[derive(Debug, Clone)]
+pub struct Api {
+    pub listen: SocketAddr,
+    /// From where connections are answered.
+    pub networks: Networks,
+}
+
+#[derive(Debug, Clone)]
 pub struct Viewers {
     /// RFB with TLS inside (VeNCrypt X509Plain).
     pub listen: SocketAddr,
+    /// From where viewers' connections are answered.
+    pub networks: Networks,
     /// TLS first, RFB inside: for viewers behind a tunnel.
     pub tls_first: Option<SocketAddr>,
     /// The CA of the workstations' certificates: at the TLS-first door each must show one.
@@ -79,6 +90,8 @@ pub struct Site {
     /// Host and port, as written.
     pub host: String,
     pub port: u16,
+    /// Where the host's name may lead (R43).
+    pub networks: Networks,
     pub transport: Transport,
     pub trust: Option<Trust>,
     pub server_name: String,
@@ -109,7 +122,7 @@ impl Site {
             "{:?}",
             (
                 (self.name.as_str(), &self.label, self.kind, &self.host, self.port, self.transport, trust),
-                (&self.server_name, self.tls12, login, self.max_fps, self.jpeg, &self.masks),
+                (&self.server_name, self.tls12, login, self.max_fps, self.jpeg, &self.masks, &self.networks),
             )
         );
         hex(&Sha256::digest(text))
@@ -164,12 +177,16 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         node: written.node.name.into_inner(),
         data: folder.join(written.node.data),
         viewers: checked_viewers(written.viewers, folder)?,
-        api: written.api.map(|api| api.listen),
+        api: written.api.map(checked_api).transpose()?,
         monitor,
         postgres: store::checked(written.store, folder)?,
         accounts: accounts::checked(written.accounts)?,
         sites,
     })
+}
+
+fn checked_api(api: written::Api) -> Result<Api, At> {
+    Ok(Api { listen: api.listen, networks: networks::checked(api.networks, "api.networks")? })
 }
 
 fn loopback(listen: toml::Spanned<SocketAddr>, key: &str) -> Result<SocketAddr, At> {
@@ -187,6 +204,7 @@ fn checked_viewers(viewers: written::Viewers, folder: &Path) -> Result<Viewers, 
     }
     Ok(Viewers {
         listen: viewers.listen,
+        networks: networks::checked(viewers.networks, "viewers.networks")?,
         tls_first: viewers.tls_first,
         workstations: viewers.workstations.map(|ca| folder.join(ca)),
         tls_first_vnc_auth: vnc_auth.is_some_and(toml::Spanned::into_inner),
@@ -245,6 +263,7 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
         login: login(site.login, folder)?,
         server_name: site.server_name.unwrap_or_else(|| host.clone()),
         label: site.label.into_inner(),
+        networks: networks::checked(site.networks, "site.networks")?,
         name: site.name.into_inner(),
         kind: site.kind,
         host,

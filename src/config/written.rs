@@ -1,5 +1,6 @@
 //! The settings as people write them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Range;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::governance::Kind;
+use crate::governance::{Kind, Role};
 use crate::id::SiteName;
 
 /// A problem and where in the text it stands.
@@ -50,6 +51,7 @@ pub(super) struct Node {
 #[serde(deny_unknown_fields)]
 pub(super) struct Viewers {
     pub listen: SocketAddr,
+    pub networks: Option<Vec<Spanned<String>>>,
     pub tls_first: Option<SocketAddr>,
     pub workstations: Option<PathBuf>,
     #[serde(default)]
@@ -73,6 +75,7 @@ pub(super) struct Viewers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Api {
     pub listen: SocketAddr,
+    pub networks: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +103,7 @@ pub(super) struct Accounts {
     pub awareness_months: Spanned<i64>,
     pub awareness_blocks: bool,
     pub suspend_overdue: bool,
+    pub networks: BTreeMap<Role, Vec<Spanned<String>>>,
 }
 
 impl Default for Accounts {
@@ -113,6 +117,7 @@ impl Default for Accounts {
             awareness_months: Spanned::new(0..0, 12),
             awareness_blocks: true,
             suspend_overdue: true,
+            networks: BTreeMap::new(),
         }
     }
 }
@@ -165,6 +170,7 @@ pub(super) struct Site {
     pub label: Spanned<String>,
     pub kind: Kind,
     pub address: Spanned<String>,
+    pub networks: Option<Vec<Spanned<String>>>,
     pub security: Spanned<Security>,
     pub ca: Option<PathBuf>,
     pub pin: Option<Spanned<String>>,

@@ -1,6 +1,7 @@
 //! Engagements: planned on one side, accepted on the other.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -9,7 +10,7 @@ use crate::governance::engagement::{Notice, RealData};
 use crate::governance::policy::short_text;
 use crate::governance::{Check, Engagement, Looking, Matter, Paperwork, Refusal, Role, SiteFacts, State, Terms, first_refusal};
 use crate::id::{AccountId, EngagementId, SiteName};
-use crate::store::{Accounts, Engagements, FourEyes, Reads, Sites};
+use crate::store::{Accounts, Engagements, FourEyes, Freezes, Reads, Sites};
 use crate::trace::Event;
 
 /// A letter to be posted: the code is in it and nowhere else.
@@ -47,7 +48,9 @@ impl Desk {
             None => None,
         };
         let procedure = reads.paper(Paperwork::Procedure).await?;
-        Ok(Matter { engagement, site, procedure, acceptor })
+        let freezes = reads.freezes().await?;
+        let frozen = freezes.iter().any(|freeze| freeze.scope.covers(&engagement.terms.site, Some(&engagement.id)));
+        Ok(Matter { engagement, site, procedure, acceptor, frozen })
     }
 
     /// The site that an engagement is on.
@@ -59,7 +62,7 @@ impl Desk {
         let account = reads.account_of(account).await?.ok_or(Refusal::AccountDisabled)?;
         let matter = self.matter(reads, id).await?;
         let charter = reads.paper(Paperwork::Charter).await?;
-        Ok(Looking { account, matter, policy: self.policy, charter })
+        Ok(Looking { account, matter, policy: self.policy, charter, premises: Arc::clone(&self.premises) })
     }
 
     /// Whether somebody who looks may look on.

@@ -2,6 +2,7 @@
 //! hash. Guessing is slowed down by account and device, and a right password is worth nothing while it is.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
@@ -29,6 +30,20 @@ pub struct Knock<'a> {
     pub code: Option<&'a str>,
     /// What this device was given when somebody logged in from it before.
     pub device: Option<&'a str>,
+    /// `None`: on the node's own machine.
+    pub from: Option<IpAddr>,
+}
+
+/// Somebody who opens an account by its one-time code.
+#[derive(Clone, Copy)]
+pub struct Newcomer<'a> {
+    pub login: &'a str,
+    /// At genesis alone: the account has none yet.
+    pub name: Option<&'a str>,
+    pub code: &'a str,
+    pub password: &'a str,
+    /// `None`: on the node's own machine.
+    pub from: Option<IpAddr>,
 }
 
 /// Somebody is in.
@@ -96,6 +111,7 @@ impl Desk {
             return Err(Refusal::AccountAsleep.into());
         }
         account.stands(&self.policy, now)?;
+        self.premises.admit(&account.roles, knock.from)?;
         let work = self.store.begin().await?;
         self.show_factor(&work, &account, knock.code).await?;
         let (token, device) = (letters::<26>(), knock.device.filter(|_| !bucket.is_empty()));
@@ -177,17 +193,19 @@ impl Desk {
 
     /// Sets the first password, or that after a reset, in exchange for a code; and gives a second factor. At genesis the
     /// code makes the account: `name` is then the person's.
-    pub async fn enrol(&self, login: &str, name: Option<&str>, code: &str, password: &str) -> Result<Enrolled, DeskError> {
-        let enrolled = self.try_enrol(login, name, code, password).await;
+    pub async fn enrol(&self, newcomer: &Newcomer<'_>) -> Result<Enrolled, DeskError> {
+        let enrolled = self.try_enrol(newcomer).await;
         if let Err(DeskError::Refused(refusal)) = &enrolled {
-            self.failed("code", login, *refusal).await?;
+            self.failed("code", newcomer.login, *refusal).await?;
         }
         enrolled
     }
 
-    async fn try_enrol(&self, login: &str, name: Option<&str>, code: &str, password: &str) -> Result<Enrolled, DeskError> {
+    async fn try_enrol(&self, newcomer: &Newcomer<'_>) -> Result<Enrolled, DeskError> {
+        let Newcomer { login, name, code, password, from } = *newcomer;
         let login = Login::try_from(login.to_owned()).map_err(DeskError::Invalid)?;
         let account = self.enrolling(&login, name, code).await?;
+        self.premises.admit(&account.roles, from)?;
         self.policy.passwords.check(password, &account.login, &account.name).map_err(DeskError::Invalid)?;
         let former = self.store.passwords(&account.id, HISTORY - 1).await?;
         self.is_none_of(password, &former).await?;

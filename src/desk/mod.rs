@@ -8,6 +8,7 @@ mod actor;
 mod engagement;
 mod entry;
 mod factor;
+mod freeze;
 mod genesis;
 mod papers;
 mod password;
@@ -16,20 +17,20 @@ mod site;
 mod ticket;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::governance::{Kind, Policy, Refusal};
+use crate::governance::{Kind, Policy, Premises, Refusal};
 use crate::id::{ActId, SiteName, random};
 use crate::store::{Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, acts_among};
 pub use actor::Actor;
 pub use engagement::{Consent, Letter};
 use entry::Strangers;
-pub use entry::{Enrolled, Knock, Welcome};
+pub use entry::{Enrolled, Knock, Newcomer, Welcome};
 pub use genesis::Link;
 use password::Hasher;
 pub use password::Hashing;
@@ -67,6 +68,7 @@ pub struct SiteSettings {
 /// What a desk is told at its beginning.
 pub struct Wishes {
     pub policy: Policy,
+    pub premises: Premises,
     pub hashing: Hashing,
     pub sites: HashMap<SiteName, SiteSettings>,
     /// What second factors are derived from; it never lies in the store.
@@ -79,6 +81,7 @@ pub struct Desk {
     clock: Clock,
     hasher: Hasher,
     policy: Policy,
+    premises: Arc<Premises>,
     sites: HashMap<SiteName, SiteSettings>,
     key: Zeroizing<[u8; 32]>,
     strangers: Strangers,
@@ -122,13 +125,14 @@ impl Drop for Flight<'_> {
 impl Desk {
     /// A desk over its store and log. Entries that a crash left behind are appended now.
     pub async fn open(store: Store, log: Log, clock: Clock, wishes: Wishes) -> Result<Self, DeskError> {
-        let Wishes { policy, hashing, sites, key } = wishes;
+        let Wishes { policy, premises, hashing, sites, key } = wishes;
         let desk = Self {
             store,
             log,
             clock,
             hasher: Hasher::new(hashing),
             policy,
+            premises: Arc::new(premises),
             sites,
             key,
             strangers: Strangers::default(),
@@ -142,6 +146,10 @@ impl Desk {
 
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    pub fn premises(&self) -> &Premises {
+        &self.premises
     }
 
     pub fn policy(&self) -> &Policy {

@@ -130,6 +130,7 @@ impl Desk {
         if !account.enabled || !account.enrolled {
             return Err(Refusal::LoginWrong.into());
         }
+        self.premises.admit(&account.roles, knock.from)?;
         let known = self.store.passwords(&account.id, HISTORY - 1).await?;
         let current = known.first().ok_or(Refusal::LoginWrong)?;
         // What else is wrong is told to the account's owner alone, and counts against nobody. The digits are not used up

@@ -9,7 +9,7 @@ use crate::governance::account::File;
 use crate::governance::request::{Change, Request};
 use crate::governance::{Account, Login, Policy, Refusal, Right, Role, Roles};
 use crate::id::{AccountId, RequestId};
-use crate::store::{Accounts, FourEyes, Work};
+use crate::store::{Accounts, FourEyes, Freezes, Work};
 use crate::trace::Event;
 
 /// A request that waits.
@@ -85,6 +85,9 @@ impl Desk {
             }
             Change::Site { site, .. } | Change::Masks { site, .. } if !self.sites.contains_key(site) => {
                 return Err(Refusal::SiteUnknown.into());
+            }
+            Change::Thaw { freeze } if !self.store.freezes().await?.iter().any(|other| other.id == *freeze) => {
+                return Err(Refusal::FreezeUnknown.into());
             }
             _ => {}
         }
@@ -162,6 +165,9 @@ impl Desk {
             (Change::Site { site, settings }, _) => {
                 work.approve_site(site, settings).await?;
                 return Ok(None);
+            }
+            (Change::Thaw { freeze }, _) => {
+                return if work.lift(freeze).await? { Ok(None) } else { Err(Refusal::FreezeUnknown.into()) };
             }
             (Change::Masks { site, width, height }, _) => {
                 work.confirm_size(site, crate::geometry::Size::new(*width, *height)).await?;
@@ -323,6 +329,7 @@ fn about(event: Event, change: &Change) -> Event {
             .public("paperwork", paperwork.name())
             .public("paper_version", paper.version.as_str())
             .public("paper_sha256", paper.sha256.as_str()),
+        Change::Thaw { freeze } => event.public("freeze", freeze.as_str()),
         Change::Site { site, settings } => event.sealed("settings", settings.as_str()).sealed("site", site.as_str()),
         Change::Masks { site, width, height } => event.public("size", format!("{width}×{height}")).sealed("site", site.as_str()),
     }

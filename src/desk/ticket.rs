@@ -1,6 +1,7 @@
 //! View tickets: 130 random bits in 26 letters, stored hashed, for one use within 60 seconds; and the short form of
 //! eight letters for viewers that know VncAuth only, which lives in memory alone.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use subtle::ConstantTimeEq;
@@ -69,6 +70,7 @@ pub struct Presented {
     pub form: Form,
     /// SHA-256 of the certificate that the workstation proved to hold.
     pub certificate: Option<[u8; 32]>,
+    pub from: IpAddr,
 }
 
 #[derive(Debug, Clone)]
@@ -187,7 +189,7 @@ impl Desk {
             Some(hash) => self.take(&hash).await?,
             None => None,
         };
-        let request = Request { login: presented.login(), certificate: presented.certificate };
+        let request = Request { login: presented.login(), certificate: presented.certificate, from: presented.from };
         let checks = ticket.as_ref().map(|ticket| ticket.looking.checklist(now));
         let verdict = admit(&request, ticket, now);
         let event = match &verdict {

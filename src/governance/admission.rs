@@ -1,11 +1,15 @@
 //! Admission: the unforgeable value that lets a session exist; and the checklist that it comes from.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::account::Account;
 use super::engagement::{Class, Matter};
 use super::policy::{Paper, Policy};
+use super::premises::Premises;
 use super::{Login, Refusal, Standing};
 use crate::id::{AccountId, EngagementId, SessionId, SiteName};
 
@@ -19,6 +23,7 @@ pub struct Request {
     pub login: Option<Login>,
     /// The workstation's certificate (SHA-256), if it showed one.
     pub certificate: Option<[u8; 32]>,
+    pub from: IpAddr,
 }
 
 /// The ticket as its row said when it was consumed, and who and what it is for.
@@ -38,6 +43,7 @@ pub struct Looking {
     pub policy: Policy,
     /// The charter in force.
     pub charter: Option<Paper>,
+    pub premises: Arc<Premises>,
 }
 
 /// One rule and its verdict: `None` is that it holds.
@@ -132,6 +138,7 @@ pub fn admit(request: &Request, ticket: Option<TicketFacts>, now: OffsetDateTime
     if ticket.certificate.is_some() && ticket.certificate != request.certificate {
         return Err(Refusal::OtherWorkstation);
     }
+    ticket.looking.premises.admit(&account.roles, Some(request.from))?;
     first_refusal(&ticket.looking.checklist(now))?;
     Ok(Admission {
         session: SessionId::random(),

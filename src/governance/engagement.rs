@@ -203,6 +203,8 @@ pub struct Matter {
     pub procedure: Option<Paper>,
     /// Who accepted.
     pub acceptor: Option<Account>,
+    /// It, its site or everything is frozen.
+    pub frozen: bool,
 }
 
 impl Engagement {
@@ -302,6 +304,7 @@ impl Matter {
         };
         let procedure = (self.procedure.as_ref() != Some(&terms.procedure)).then_some(Refusal::ProcedureChanged);
         let mut checks = vec![
+            Check::new("R53", self.frozen.then_some(Refusal::Frozen)),
             Check::new("R01", engagement.is_open().err()),
             Check::new("R11", (terms.presence == Presence::OnSite).then_some(Refusal::OnSite)),
             Check::new("R29", self.site_settings()),

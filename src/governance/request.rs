@@ -7,7 +7,7 @@ use super::account::{Account, File};
 use super::policy::{Paper, Paperwork, Policy};
 use super::role::{Role, Roles};
 use super::{Login, Refusal};
-use crate::id::{AccountId, RequestId, SiteName};
+use crate::id::{AccountId, FreezeId, RequestId, SiteName};
 
 /// What needs a second person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,10 @@ pub enum Change {
         site: SiteName,
         settings: String,
     },
+    /// A freeze ends.
+    Thaw {
+        freeze: FreezeId,
+    },
     /// A site's masks are right for this size of its screen.
     Masks {
         site: SiteName,
@@ -66,6 +70,7 @@ impl Change {
             Self::Prolong { .. } => "prolong",
             Self::Publish { .. } => "publish",
             Self::Site { .. } => "site",
+            Self::Thaw { .. } => "thaw",
             Self::Masks { .. } => "masks",
         }
     }
@@ -76,7 +81,7 @@ impl Change {
             Self::Move { account, .. } | Self::Reset { account } | Self::Enable { account } | Self::Prolong { account, .. } => {
                 Some(account)
             }
-            Self::Join { .. } | Self::Publish { .. } | Self::Site { .. } | Self::Masks { .. } => None,
+            Self::Join { .. } | Self::Publish { .. } | Self::Site { .. } | Self::Thaw { .. } | Self::Masks { .. } => None,
         }
     }
 

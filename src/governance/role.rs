@@ -124,8 +124,10 @@ pub enum Right {
     CallOff,
     SeeEngagements,
     SeeSites,
-    /// Which clauses of the plan hold.
-    SeeCompliance,
+    /// Which clauses of the plan hold, and what is frozen.
+    Oversee,
+    /// End every picture of something until two people lift it.
+    Freeze,
     /// Look at the picture.
     Look,
     /// The node's own upkeep.
@@ -136,10 +138,10 @@ impl Right {
     /// What takes rights away is kept from nobody whose role has it: no review, charter, password or idle login stands in
     /// its way.
     pub fn takes_away(self) -> bool {
-        matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable)
+        matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable | Self::Freeze)
     }
 
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Oneself,
         Self::Ask,
         Self::Approve,
@@ -156,7 +158,8 @@ impl Right {
         Self::CallOff,
         Self::SeeEngagements,
         Self::SeeSites,
-        Self::SeeCompliance,
+        Self::Oversee,
+        Self::Freeze,
         Self::Look,
         Self::Operate,
     ];
@@ -166,9 +169,9 @@ impl Right {
         match self {
             Self::Oneself => &Role::ALL,
             Self::Ask | Self::Approve | Self::Unlock | Self::Review => &[Admin, Rssi],
-            Self::Disable => &[Admin, Rssi, Crisis],
+            Self::Disable | Self::Freeze => &[Admin, Rssi, Crisis],
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
-            Self::SeeAccounts | Self::SeeCompliance => &[Admin, Rssi, Dpo, Crisis, Reviewer],
+            Self::SeeAccounts | Self::Oversee => &[Admin, Rssi, Dpo, Crisis, Reviewer],
             Self::Consent | Self::Show | Self::Withdraw => &[Contact],
             Self::CallOff => &[Admin, Rssi],
             Self::TakeAway => &[Contact, Admin, Rssi, Crisis],

@@ -5,8 +5,10 @@
 
 pub mod act;
 pub mod control;
+mod freezing;
 mod gate;
 mod guard;
+mod listening;
 mod lists;
 mod orders;
 mod perform;
@@ -15,18 +17,19 @@ mod post;
 mod showing;
 mod site;
 
+pub use listening::doors;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -41,10 +44,10 @@ use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
 use crate::store::{Accounts, Engagements, Place, Sites, Store};
-use crate::tls::{ForViewers, Papers};
+use crate::tls;
+use crate::tls::ForViewers;
 use crate::trace::{Event, Fold, Log, Quota};
-use crate::viewer::{Ending, Entrance, Known, Limits, Listener};
-use crate::{tls, web};
+use crate::viewer::{Ending, Known};
 use pools::Pools;
 use post::Post;
 use site::SiteHandle;
@@ -119,6 +122,7 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     let hashing = config.accounts.hashing.map(|(mebibytes, passes)| Hashing { mebibytes, passes });
     let wishes = Wishes {
         policy: config.accounts.policy,
+        premises: config.accounts.premises.clone(),
         hashing: hashing.unwrap_or_default(),
         sites: config.sites.iter().map(settings).collect(),
         key,
@@ -164,6 +168,7 @@ pub fn target(site: &Site, clock: &Clock) -> Result<Target> {
     Ok(Target {
         host: site.host.clone(),
         port: site.port,
+        networks: site.networks.clone(),
         transport: site.transport,
         tls: tls.with_context(|| format!("the trust of site {:?}", site.name.as_str()))?,
         server_name: site.server_name.clone(),
@@ -221,7 +226,7 @@ impl Node {
             changed: Notify::new(),
             post: Post::of(&config.data),
         });
-        let addresses = listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
+        let addresses = listening::listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).guard_store());
         tasks.spawn(Arc::clone(&shared).watch_rights());
@@ -281,90 +286,6 @@ async fn known_addresses(desk: &Desk, clock: &Clock) -> Result<Known> {
         known.admitted(address, seen);
     }
     Ok(known)
-}
-
-/// What viewers meet at the door in band, and behind tunnels.
-pub fn doors(config: &Config, clock: &Clock) -> Result<[Arc<ForViewers>; 2]> {
-    let viewers = &config.viewers;
-    let papers = |workstations: Option<&PathBuf>| Papers {
-        certificate: viewers.certificate.clone(),
-        key: viewers.key.clone(),
-        workstations: workstations.cloned(),
-        tls12: viewers.tls12,
-    };
-    let load = |workstations| ForViewers::load(papers(workstations), clock).map(Arc::new);
-    Ok([load(None)?, load(viewers.workstations.as_ref())?])
-}
-
-async fn listen(
-    config: &Config,
-    shared: &Arc<Shared>,
-    metrics: &Metrics,
-    pixels: Handle,
-    tasks: &mut JoinSet<()>,
-) -> Result<Addresses> {
-    let viewers = &config.viewers;
-    let clock = &shared.clock;
-    let [in_band_door, tunnel_door] = &shared.doors;
-    let in_band = Listener {
-        entrance: Entrance::InBand,
-        tls: Arc::clone(in_band_door),
-        tunnel_only: viewers.workstations.is_some(),
-        gate: Arc::clone(shared),
-        limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
-        pixels,
-        clock: clock.clone(),
-        metrics: metrics.clone(),
-    };
-    let mut open = async |address: SocketAddr, entrance| -> Result<SocketAddr> {
-        let socket = bind(address).await?;
-        let bound = socket.local_addr()?;
-        let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { tunnel_door } else { in_band_door };
-        tasks.spawn(Listener { entrance, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
-        Ok(bound)
-    };
-    let bound = open(viewers.listen, Entrance::InBand).await?;
-    let tls_first = match viewers.tls_first {
-        Some(address) => Some(open(address, Entrance::TlsFirst { vnc_auth: viewers.tls_first_vnc_auth }).await?),
-        None => None,
-    };
-    let local = match viewers.local {
-        Some(address) => Some(open(address, Entrance::Local).await?),
-        None => None,
-    };
-    let api = match config.api {
-        Some(address) => {
-            let socket = bind(address).await?;
-            let bound = socket.local_addr()?;
-            let work = web::api(socket, Arc::clone(in_band_door), Arc::clone(shared), clock.clone());
-            tasks.spawn(async move {
-                if let Err(error) = work.await {
-                    tracing::error!(%error, "orders by HTTP are no longer taken");
-                }
-            });
-            Some(bound)
-        }
-        None => None,
-    };
-    let monitor = match config.monitor {
-        Some(address) => {
-            let socket = bind(address).await?;
-            let bound = socket.local_addr()?;
-            let work = web::monitor(socket, metrics.registry(), shared.log.health());
-            tasks.spawn(async move {
-                if let Err(error) = work.await {
-                    tracing::error!(%error, "the monitor stopped");
-                }
-            });
-            Some(bound)
-        }
-        None => None,
-    };
-    Ok(Addresses { viewers: bound, tls_first, local, api, monitor })
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is the port taken, or below 1024?"))
 }
 
 impl Shared {

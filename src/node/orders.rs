@@ -38,7 +38,7 @@ impl Orders for Shared {
         };
         let shared = Arc::clone(self);
         // Once begun, an act is finished, whoever waits for its answer.
-        let done = tokio::spawn(async move { shared.perform_from(Order { token, act }, from).await }).await;
+        let done = tokio::spawn(async move { shared.perform_from(Order { token, act }, Some(from)).await }).await;
         let outcome = done.unwrap_or_else(|error| {
             tracing::error!(%error, "an act ended by our own fault");
             Outcome::Failed { message: "the act ended by our own fault; look at the node's logs".to_owned() }

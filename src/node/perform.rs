@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Shared;
 use super::act::{Act, Order, Outcome, Rule};
-use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Settled};
+use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Newcomer, Settled};
 use crate::governance::request::Change;
 use crate::governance::{Account, Refusal, Role, Roles, Secret, State};
 use crate::id::{EngagementId, SiteName};
@@ -22,21 +22,19 @@ fn shown(secret: Option<&Secret>) -> Option<&str> {
     secret.map(Secret::as_str)
 }
 
-/// Where orders come from that come by no network.
-const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
 impl Shared {
     /// Does what was ordered. Every verdict against it is traced; ways in write down their own.
     pub async fn perform(&self, order: Order) -> Outcome {
-        self.perform_from(order, HERE).await
+        self.perform_from(order, None).await
     }
 
-    /// The same, ordered from an address.
-    pub(super) async fn perform_from(&self, order: Order, from: SocketAddr) -> Outcome {
+    /// The same, ordered from an address; `None`: on the node's own machine.
+    pub(super) async fn perform_from(&self, order: Order, from: Option<SocketAddr>) -> Outcome {
+        let place = from.map(|from| from.ip());
         let (name, way_in) = (order.act.name(), order.act.right().is_none());
-        let (actor, outcome) = match self.actor(&order).await {
+        let (actor, outcome) = match self.actor(&order, place).await {
             Ok(actor) => {
-                let outcome = self.carry_out(actor.as_ref(), order.act).await;
+                let outcome = self.carry_out(actor.as_ref(), order.act, place).await;
                 (actor, outcome)
             }
             Err((actor, error)) => (actor, Err(error)),
@@ -47,7 +45,8 @@ impl Shared {
             Err(error) => match error.downcast_ref::<DeskError>() {
                 Some(DeskError::Refused(refusal)) => {
                     if way_in && refusal.is_a_limit() {
-                        Orders::limited(self, from, refusal.code());
+                        let here = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+                        Orders::limited(self, from.unwrap_or(here), refusal.code());
                     } else if !way_in {
                         self.desk.note_refusal(actor.as_ref(), name, *refusal).await;
                     }
@@ -59,7 +58,7 @@ impl Shared {
     }
 
     /// Who orders, if the act is not a way in; and whether that person's role allows it, at the site that it is about.
-    async fn actor(&self, order: &Order) -> Result<Option<Actor>, (Option<Actor>, anyhow::Error)> {
+    async fn actor(&self, order: &Order, from: Option<IpAddr>) -> Result<Option<Actor>, (Option<Actor>, anyhow::Error)> {
         let Some(right) = order.act.right() else { return Ok(None) };
         let token = order.token.as_ref().ok_or_else(|| (None, DeskError::Refused(Refusal::SessionOver).into()))?;
         let actor = self.desk.actor(token.as_str()).await.map_err(|error| (None, error.into()))?;
@@ -71,15 +70,16 @@ impl Shared {
             },
             _ => None,
         };
-        match actor.may(right, site.as_ref()) {
+        let on_premises = || if right.takes_away() { Ok(()) } else { self.desk.premises().admit(&actor.account().roles, from) };
+        match actor.may(right, site.as_ref()).and_then(|()| on_premises()) {
             Ok(()) => Ok(Some(actor)),
             Err(refusal) => Err((Some(actor), DeskError::Refused(refusal).into())),
         }
     }
 
-    async fn carry_out(&self, actor: Option<&Actor>, act: Act) -> anyhow::Result<Outcome> {
+    async fn carry_out(&self, actor: Option<&Actor>, act: Act, from: Option<IpAddr>) -> anyhow::Result<Outcome> {
         match actor {
-            None => self.enter(act).await,
+            None => self.enter(act, from).await,
             Some(actor) => match act {
                 Act::Logout | Act::WhoAmI | Act::Acknowledge { .. } => self.of_oneself(actor, act).await,
                 Act::Approve { .. } | Act::TurnDown { .. } | Act::ListRequests => self.settle(actor, act).await,
@@ -101,6 +101,7 @@ impl Shared {
                 Act::Accept { .. } | Act::Revoke { .. } | Act::DeclareOperator { .. } | Act::RealData { .. } => {
                     self.consent(actor, act).await
                 }
+                Act::Freeze { .. } | Act::ListFreezes => self.about_freezes(actor, act).await,
                 Act::Compliance => self.compliance().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {
                     self.about_sites(actor, act).await
@@ -121,10 +122,11 @@ impl Shared {
     }
 
     /// The ways in.
-    async fn enter(&self, act: Act) -> anyhow::Result<Outcome> {
+    async fn enter(&self, act: Act, from: Option<IpAddr>) -> anyhow::Result<Outcome> {
         match act {
             Act::Enrol { login, name, code, password } => {
-                let enrolled = self.desk.enrol(&login, name.as_deref(), code.as_str(), password.as_str()).await?;
+                let (name, code, password) = (name.as_deref(), code.as_str(), password.as_str());
+                let enrolled = self.desk.enrol(&Newcomer { login: &login, name, code, password, from }).await?;
                 let (login, secret) = (enrolled.account.login.as_str().to_owned(), enrolled.secret.to_string());
                 let url = format!("otpauth://totp/Lucarne:{login}?secret={secret}&issuer=Lucarne");
                 let recovery = enrolled.recovery.iter().map(|code| code.to_string()).collect();
@@ -132,7 +134,7 @@ impl Shared {
             }
             Act::Login { login, password, code, device } => {
                 let (code, device) = (shown(code.as_ref()), shown(device.as_ref()));
-                let knock = Knock { login: &login, password: password.as_str(), code, device };
+                let knock = Knock { login: &login, password: password.as_str(), code, device, from };
                 let welcome = self.desk.login(&knock).await?;
                 Ok(Outcome::Welcome {
                     token: welcome.token.as_str().into(),
@@ -145,7 +147,7 @@ impl Shared {
             }
             Act::ChangePassword { login, old, code, device, new } => {
                 let (code, device) = (shown(code.as_ref()), shown(device.as_ref()));
-                let knock = Knock { login: &login, password: old.as_str(), code, device };
+                let knock = Knock { login: &login, password: old.as_str(), code, device, from };
                 let account = self.desk.change_password(&knock, new.as_str()).await?;
                 self.end_sessions(Ending::Refused(Refusal::SessionOver), |running| running.account == account.id);
                 Ok(done(format!("the password of {login} was changed; log in again")))
@@ -187,6 +189,7 @@ impl Shared {
                 let settings = self.desk.settings_of(&site)?;
                 Change::Site { site, settings }
             }
+            Act::AskThaw { freeze } => Change::Thaw { freeze },
             Act::AskMasks { site, width, height } => Change::Masks { site, width, height },
             _ => return Err(DeskError::from(Refusal::NotYourRole).into()),
         };

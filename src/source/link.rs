@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
+use super::reach;
 use super::session::{Pace, Session};
 use super::wire::{LinkError, Step, TlsFacts, Wire};
 use crate::clock::{Clock, Elapsed};
 use crate::id::random;
 use crate::metrics::Metrics;
+use crate::network::Networks;
 use crate::rfb::handshake::client::{Asked, Awaits, ClientHandshake, Entered, HandshakeError, Login, Transport};
 use crate::rfb::server::Dropped;
 use crate::rfb::{Buffer, Where};
@@ -33,6 +34,8 @@ const KEEP_STALE: Duration = Duration::from_secs(30);
 pub struct Target {
     pub host: String,
     pub port: u16,
+    /// Where the name may lead.
+    pub networks: Networks,
     pub transport: Transport,
     /// There whenever `transport` uses TLS.
     pub tls: Option<Arc<ClientConfig>>,
@@ -288,7 +291,7 @@ impl<'a> Hall<'a> {
     /// How far the site has come, when this ended it.
     fn place(&self, error: &LinkError) -> Where {
         self.buffer.at(match error {
-            LinkError::Connect(..) | LinkError::Timeout(Step::Connecting) => "connecting",
+            LinkError::Connect(..) | LinkError::Elsewhere(..) | LinkError::Timeout(Step::Connecting) => "connecting",
             LinkError::Tls(_) | LinkError::Timeout(Step::Tls) => "tls",
             _ => self.handshake.awaits().name(),
         })
@@ -304,10 +307,9 @@ impl<'a> Hall<'a> {
     async fn shake_hands(&mut self) -> Result<(Wire, Opened), LinkError> {
         let Self { target, clock, .. } = *self;
         let started = clock.now();
-        let place = format!("{}:{}", target.host, target.port);
-        let connect = TcpStream::connect((target.host.as_str(), target.port));
+        let connect = reach::connect(&target.host, target.port, &target.networks);
         let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout(Step::Connecting))?;
-        let mut wire = Wire::new(tcp.map_err(|error| LinkError::Connect(place, error))?)?;
+        let mut wire = Wire::new(tcp?)?;
         if target.transport == Transport::Tls {
             wire = self.secure(wire).await?;
         }

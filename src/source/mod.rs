@@ -5,6 +5,7 @@
 
 mod film;
 pub mod link;
+mod reach;
 pub mod session;
 mod wire;
 

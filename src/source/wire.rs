@@ -1,5 +1,6 @@
 //! The socket to a site. It can be read, and it can be given [`Outbound`]: nothing else.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,10 @@ impl Step {
 pub enum LinkError {
     #[error("{0} cannot be reached: {1}")]
     Connect(String, std::io::Error),
+    #[error(
+        "{0} leads to {1}, where this site may not be: put its name right, or `networks` of the site, which two people approve"
+    )]
+    Elsewhere(String, IpAddr),
     #[error("the site did not get through {} in 10 s", .0.words())]
     Timeout(Step),
     #[error("the site closed the connection in the middle of a message")]
@@ -74,6 +79,7 @@ impl LinkError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Connect(..) => "up.connect",
+            Self::Elsewhere(..) => "up.elsewhere",
             Self::Timeout(step) => step.code(),
             Self::Cut => "up.cut",
             Self::Io(_) => "up.io",
@@ -86,7 +92,11 @@ impl LinkError {
 
     /// Whether going on by ourselves could do harm (lock an account, give a password away).
     pub fn needs_operator(&self) -> bool {
-        matches!(self, Self::Handshake(error) if error.needs_operator())
+        match self {
+            Self::Elsewhere(..) => true,
+            Self::Handshake(error) => error.needs_operator(),
+            _ => false,
+        }
     }
 }
 

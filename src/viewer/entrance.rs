@@ -171,7 +171,9 @@ impl<G: Gate> Door<'_, G> {
                 self.gate.broken(self.connection, Turned::by("dn.needs_tunnel")).await;
                 Err(Refusal::NeedsTunnel)
             }
-            Some(form) => self.gate.admit(self.connection, self.peer, Presented { form, certificate }).await,
+            Some(form) => {
+                self.gate.admit(self.connection, self.peer, Presented { form, certificate, from: self.peer.address.ip() }).await
+            }
             None => Err(Refusal::TicketUnknown),
         };
         match verdict {

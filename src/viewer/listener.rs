@@ -14,6 +14,7 @@ use super::{Gate, Peer, Turned};
 use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::metrics::{Kind, Metrics};
+use crate::network::Networks;
 use crate::rfb::Buffer;
 use crate::rfb::handshake::server::Offer;
 use crate::tls::ForViewers;
@@ -44,6 +45,8 @@ pub(super) const SEND_BUFFER: usize = 128 << 10;
 
 pub struct Listener<G> {
     pub entrance: Entrance,
+    /// Connections from elsewhere are closed unanswered.
+    pub networks: Arc<Networks>,
     pub tls: Arc<ForViewers>,
     /// Workstations must show certificates: viewers that cannot are told to come through the tunnel.
     pub tunnel_only: bool,
@@ -59,6 +62,7 @@ impl<G> Clone for Listener<G> {
     fn clone(&self) -> Self {
         Self {
             entrance: self.entrance,
+            networks: Arc::clone(&self.networks),
             tls: Arc::clone(&self.tls),
             tunnel_only: self.tunnel_only,
             gate: Arc::clone(&self.gate),
@@ -88,7 +92,8 @@ impl<G: Gate> Listener<G> {
     fn accepted(&self, tcp: TcpStream, address: SocketAddr) {
         self.metrics.connections.inc();
         let peer = Peer { address, entrance: self.entrance, known: self.gate.is_known(address.ip()) };
-        let place = match self.limits.enter(peer) {
+        let inside = if self.networks.hold(address.ip()) { Ok(()) } else { Err("network") };
+        let place = match inside.and_then(|()| self.limits.enter(peer)) {
             Ok(place) => place,
             Err(cause) => {
                 self.metrics.refused.get_or_create(&Kind { kind: cause }).inc();

@@ -24,6 +24,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
 use crate::governance::Secret;
+use crate::network::Networks;
 use crate::tls::ForViewers;
 use crate::viewer::Rate;
 
@@ -67,7 +68,13 @@ pub trait Orders: Send + Sync + 'static {
 }
 
 /// Serves orders until the task is dropped.
-pub async fn api<O: Orders>(socket: TcpListener, tls: Arc<ForViewers>, orders: Arc<O>, clock: Clock) -> std::io::Result<()> {
+pub async fn api<O: Orders>(
+    socket: TcpListener,
+    networks: Networks,
+    tls: Arc<ForViewers>,
+    orders: Arc<O>,
+    clock: Clock,
+) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
     let desk = FrontDesk { ways_in: Arc::new(Rate::new(WAYS_IN, WAYS_IN_ALL, &clock)), orders: Arc::clone(&orders) };
@@ -76,13 +83,14 @@ pub async fn api<O: Orders>(socket: TcpListener, tls: Arc<ForViewers>, orders: A
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
         served = serving.into_future() => served,
-        () = accept(socket, tls, orders, secured, clock) => Ok(()),
+        () = accept(socket, networks, tls, orders, secured, clock) => Ok(()),
     }
 }
 
 /// Accepts and secures connections; each on its own, so that none waits for another's handshake.
 async fn accept<O: Orders>(
     socket: TcpListener,
+    networks: Networks,
     tls: Arc<ForViewers>,
     orders: Arc<O>,
     secured: mpsc::Sender<(Timed, SocketAddr)>,
@@ -94,8 +102,10 @@ async fn accept<O: Orders>(
             clock.sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let place = Arc::clone(&places).try_acquire_owned();
-        let place = rate.check(address.ip(), orders.knows(address)).and_then(|()| place.map_err(|_| "busy"));
+        let free = Arc::clone(&places).try_acquire_owned();
+        let inside = if networks.hold(address.ip()) { Ok(()) } else { Err("network") };
+        let place = inside.and_then(|()| rate.check(address.ip(), orders.knows(address)));
+        let place = place.and_then(|()| free.map_err(|_| "busy"));
         let place = match place {
             Ok(place) => place,
             Err(cause) => {

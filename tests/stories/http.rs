@@ -1,5 +1,6 @@
 //! Orders by HTTP, as curl gives them; and hydra, who guesses at every door and gets nowhere.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,9 +26,17 @@ fn port(house: &House) -> u16 {
 
 /// What curl is told: the status and the answer.
 async fn posts(house: &House, token: Option<&str>, body: &str) -> (u16, serde_json::Value) {
+    posts_from(house, Ipv4Addr::LOCALHOST, token, body).await
+}
+
+/// The same, from any address of loopback.
+pub async fn posts_from(house: &House, from: Ipv4Addr, token: Option<&str>, body: &str) -> (u16, serde_json::Value) {
     let (url, ca) = (format!("https://localhost:{}/v1/acts", port(house)), house.dir.path().join("ca.pem"));
     let mut command = Command::new("curl");
-    command.args(["-sS", "--max-time", "30", "-w", "\n%{http_code}", "--cacert"]).arg(ca).args(["-d", body]);
+    command
+        .args(["-sS", "--interface", &from.to_string(), "--max-time", "30", "-w", "\n%{http_code}", "--cacert"])
+        .arg(ca)
+        .args(["-d", body]);
     if let Some(token) = token {
         command.args(["-H", &format!("Authorization: Bearer {token}")]);
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lucarne::demo::rehearsal::{Person, file, hire};
 use lucarne::governance::account::File;
+use lucarne::governance::freeze::Scope;
 use lucarne::governance::{Kind, Paperwork, Role, Secret, Terms};
-use lucarne::id::{EngagementId, RequestId, SiteName};
+use lucarne::id::{EngagementId, FreezeId, RequestId, SiteName};
 use lucarne::node::act::{Act, Outcome};
 use lucarne::rfb::encoding::number;
 
@@ -54,6 +55,9 @@ const TABLE: &[(&str, &[Role])] = {
         ("pause", &[Contact, Admin, Rssi, Crisis]),
         ("stop", &[Contact, Admin, Rssi, Crisis]),
         ("list_sites", &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Reviewer]),
+        ("ask_thaw", &[Admin, Rssi]),
+        ("freeze", &[Admin, Rssi, Crisis]),
+        ("list_freezes", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
         ("compliance", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
         ("reload", &[Admin]),
         ("issue_ticket", &[Auditor]),
@@ -107,6 +111,9 @@ fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
         Act::Pause { site: site.clone() },
         Act::Stop { site: site.clone() },
         Act::ListSites,
+        Act::AskThaw { freeze: FreezeId::stored("f-none".to_owned()) },
+        Act::Freeze { scope: Scope::Site { site: name("elsewhere") }, reason: String::new() },
+        Act::ListFreezes,
         Act::Compliance,
         Act::Reload,
         Act::IssueTicket { engagement: id(), acknowledged: false, short: false, certificate: None },

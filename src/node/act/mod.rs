@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::governance::account::File;
+use crate::governance::freeze::Scope;
 use crate::governance::{Paperwork, Right, Role, Secret, Terms};
-use crate::id::{EngagementId, RequestId, SiteName};
-pub use outcome::{Listed, Outcome, Planned, Rule, Site, Waiting};
+use crate::id::{EngagementId, FreezeId, RequestId, SiteName};
+pub use outcome::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,6 +88,9 @@ pub enum Act {
         site: SiteName,
         width: u16,
         height: u16,
+    },
+    AskThaw {
+        freeze: FreezeId,
     },
     ListRequests,
     Approve {
@@ -189,6 +193,13 @@ pub enum Act {
         site: SiteName,
     },
 
+    /// Ends every picture of it at once, until two people lift that.
+    Freeze {
+        #[serde(flatten)]
+        scope: Scope,
+        reason: String,
+    },
+    ListFreezes,
     /// Each clause of the plan, what holds it, and whether it does now (R13).
     Compliance,
     ListSites,
@@ -216,6 +227,7 @@ impl Act {
             | Self::AskProlong { .. }
             | Self::AskPaper { .. }
             | Self::AskSite { .. }
+            | Self::AskThaw { .. }
             | Self::AskMasks { .. } => Right::Ask,
             Self::Approve { .. } => Right::Approve,
             Self::TurnDown { .. } | Self::Close { .. } | Self::Cancel { .. } | Self::Assign { assigned: false, .. } => {
@@ -227,7 +239,8 @@ impl Act {
             Self::KeepFile { .. } => Right::KeepFiles,
             Self::Review { .. } => Right::Review,
             Self::ListAccounts { .. } | Self::ListRequests => Right::SeeAccounts,
-            Self::Compliance => Right::SeeCompliance,
+            Self::Compliance | Self::ListFreezes => Right::Oversee,
+            Self::Freeze { .. } => Right::Freeze,
             Self::Plan { .. } | Self::PlanAgain { .. } | Self::Assign { .. } | Self::GiveTo { .. } | Self::Notice { .. } => {
                 Right::Plan
             }
@@ -258,6 +271,7 @@ impl Act {
             Self::AskPaper { .. } => "ask_paper",
             Self::AskSite { .. } => "ask_site",
             Self::AskMasks { .. } => "ask_masks",
+            Self::AskThaw { .. } => "ask_thaw",
             Self::ListRequests => "list_requests",
             Self::Approve { .. } => "approve",
             Self::TurnDown { .. } => "turn_down",
@@ -283,6 +297,8 @@ impl Act {
             Self::Show { .. } => "show",
             Self::Pause { .. } => "pause",
             Self::Stop { .. } => "stop",
+            Self::Freeze { .. } => "freeze",
+            Self::ListFreezes => "list_freezes",
             Self::Compliance => "compliance",
             Self::ListSites => "list_sites",
             Self::Reload => "reload",
@@ -305,6 +321,7 @@ impl Act {
             | Self::DeclareOperator { engagement, .. }
             | Self::RealData { engagement, .. }
             | Self::Show { engagement, .. }
+            | Self::Freeze { scope: Scope::Engagement { engagement }, .. }
             | Self::IssueTicket { engagement, .. } => Some(engagement),
             _ => None,
         }

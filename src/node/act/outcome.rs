@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
-use crate::governance::{Account, Engagement, Paper, Refusal, Roles, Secret, Standing, State};
+use crate::governance::{Account, Engagement, Freeze, Paper, Refusal, Roles, Secret, Standing, State};
 use crate::id::{EngagementId, RequestId};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub enum Outcome {
         /// There are more after this one.
         next: Option<EngagementId>,
     },
+    Freezes {
+        freezes: Vec<Frozen>,
+    },
     Compliance {
         clauses: Vec<Commitment>,
     },
@@ -115,6 +118,13 @@ pub struct Waiting {
     pub request: Request,
     pub asked_by: Option<String>,
     pub about: Option<String>,
+}
+
+/// A freeze in force, with the login of whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    pub freeze: Freeze,
+    pub by: Option<String>,
 }
 
 /// An account, and what needs somebody's attention about it.

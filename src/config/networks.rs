@@ -1,0 +1,22 @@
+//! Networks, as people write them: `10.20.0.0/16`, or one address.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use toml::Spanned;
+
+use super::written::At;
+use crate::network::Networks;
+
+/// `None`: anywhere.
+pub(super) fn checked(written: Option<Vec<Spanned<String>>>, key: &str) -> Result<Networks, At> {
+    let Some(written) = written else { return Ok(Networks::default()) };
+    let network = |text: &Spanned<String>| {
+        let word = text.as_ref().trim();
+        let one = || word.parse::<IpAddr>().map(IpNet::from);
+        let network = word.parse::<IpNet>().or_else(|_| one()).ok().filter(|network| network.trunc() == *network);
+        let problem = "write networks such as \"10.20.0.0/16\" or \"fd00:7::/64\", without bits after the prefix";
+        network.ok_or_else(|| At::new(text.span(), key, problem))
+    };
+    Ok(Networks::of(written.iter().map(network).collect::<Result<_, _>>()?))
+}

@@ -1,0 +1,45 @@
+//! Freezes: of what is frozen nothing is seen, whoever asks, until two people lift it (R53, R54).
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::id::{AccountId, EngagementId, FreezeId, SiteName};
+
+/// What is frozen. An account is disabled instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "frozen", rename_all = "snake_case")]
+pub enum Scope {
+    Everything,
+    Site { site: SiteName },
+    Engagement { engagement: EngagementId },
+}
+
+impl Scope {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Site { .. } => "site",
+            Self::Engagement { .. } => "engagement",
+        }
+    }
+
+    /// Whether it covers this engagement on this site.
+    pub fn covers(&self, on: &SiteName, of: Option<&EngagementId>) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Site { site } => site == on,
+            Self::Engagement { engagement } => Some(engagement) == of,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    pub id: FreezeId,
+    pub scope: Scope,
+    /// Short, and without health data (R09).
+    pub reason: String,
+    pub by: AccountId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}

@@ -1,0 +1,104 @@
+//! The doors of a node: what listens where, and what is met there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::{Addresses, Shared};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::tls::{ForViewers, Papers};
+use crate::viewer::{Entrance, Limits, Listener};
+use crate::web;
+
+/// What viewers meet at the door in band, and behind tunnels.
+pub fn doors(config: &Config, clock: &Clock) -> Result<[Arc<ForViewers>; 2]> {
+    let viewers = &config.viewers;
+    let papers = |workstations: Option<&PathBuf>| Papers {
+        certificate: viewers.certificate.clone(),
+        key: viewers.key.clone(),
+        workstations: workstations.cloned(),
+        tls12: viewers.tls12,
+    };
+    let load = |workstations| ForViewers::load(papers(workstations), clock).map(Arc::new);
+    Ok([load(None)?, load(viewers.workstations.as_ref())?])
+}
+
+pub(super) async fn listen(
+    config: &Config,
+    shared: &Arc<Shared>,
+    metrics: &Metrics,
+    pixels: Handle,
+    tasks: &mut JoinSet<()>,
+) -> Result<Addresses> {
+    let viewers = &config.viewers;
+    let clock = &shared.clock;
+    let [in_band_door, tunnel_door] = &shared.doors;
+    let in_band = Listener {
+        entrance: Entrance::InBand,
+        networks: Arc::new(viewers.networks.clone()),
+        tls: Arc::clone(in_band_door),
+        tunnel_only: viewers.workstations.is_some(),
+        gate: Arc::clone(shared),
+        limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
+        pixels,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let mut open = async |address: SocketAddr, entrance| -> Result<SocketAddr> {
+        let socket = bind(address).await?;
+        let bound = socket.local_addr()?;
+        let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { tunnel_door } else { in_band_door };
+        tasks.spawn(Listener { entrance, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
+        Ok(bound)
+    };
+    let bound = open(viewers.listen, Entrance::InBand).await?;
+    let tls_first = match viewers.tls_first {
+        Some(address) => Some(open(address, Entrance::TlsFirst { vnc_auth: viewers.tls_first_vnc_auth }).await?),
+        None => None,
+    };
+    let local = match viewers.local {
+        Some(address) => Some(open(address, Entrance::Local).await?),
+        None => None,
+    };
+    let api = match &config.api {
+        Some(api) => {
+            let socket = bind(api.listen).await?;
+            let bound = socket.local_addr()?;
+            let tls = Arc::clone(in_band_door);
+            let work = web::api(socket, api.networks.clone(), tls, Arc::clone(shared), clock.clone());
+            serve("orders by HTTP are no longer taken", work, tasks);
+            Some(bound)
+        }
+        None => None,
+    };
+    let monitor = match config.monitor {
+        Some(address) => {
+            let socket = bind(address).await?;
+            let bound = socket.local_addr()?;
+            serve("the monitor stopped", web::monitor(socket, metrics.registry(), shared.log.health()), tasks);
+            Some(bound)
+        }
+        None => None,
+    };
+    Ok(Addresses { viewers: bound, tls_first, local, api, monitor })
+}
+
+/// For as long as the node runs; its end is said.
+fn serve(end: &'static str, work: impl Future<Output = std::io::Result<()>> + Send + 'static, tasks: &mut JoinSet<()>) {
+    tasks.spawn(async move {
+        if let Err(error) = work.await {
+            tracing::error!(%error, "{end}");
+        }
+    });
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is the port taken, or below 1024?"))
+}
