@@ -68,6 +68,11 @@ id!(
     "f-"
 );
 id!(
+    /// A registered workstation.
+    WorkstationId,
+    "w-"
+);
+id!(
     /// One auditor looking in one engagement, from admission to end.
     SessionId,
     "s-"

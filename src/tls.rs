@@ -4,16 +4,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion, version,
 };
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use crate::clock::Clock;
 
@@ -72,27 +75,81 @@ pub struct Papers {
     pub key: PathBuf,
     /// The CA of the workstations: each must then show a certificate that it signed.
     pub workstations: Option<PathBuf>,
+    /// Lists of the certificates that CAs have revoked (RFC 5280 §5): one for each CA in a workstation's chain. Without
+    /// any, nothing is asked; with some, what none of them covers is refused, and so is a list past its next update.
+    pub revocations: Vec<PathBuf>,
     pub tls12: bool,
 }
 
+/// What a workstation proved to hold.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// SHA-256 of its own certificate.
+    pub fingerprint: [u8; 32],
+    /// Its own certificate first, then those that it sent along.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+impl Card {
+    pub fn of(chain: &[CertificateDer<'_>]) -> Option<Self> {
+        let fingerprint = fingerprint(chain.first()?);
+        Some(Self { fingerprint, chain: chain.iter().map(|one| one.clone().into_owned()).collect() })
+    }
+}
+
+/// Who judges workstations.
+type Judge = Arc<dyn ClientCertVerifier>;
+
+/// Whether a chain counts now. Without a judge no workstation is asked for.
+fn trusts(judge: Option<&Judge>, chain: &[CertificateDer<'_>], now: OffsetDateTime) -> bool {
+    let (Some(judge), Some((own, others))) = (judge, chain.split_first()) else { return false };
+    let since = Duration::from_secs(u64::try_from(now.unix_timestamp()).unwrap_or_default());
+    judge.verify_client_cert(own, others, UnixTime::since_unix_epoch(since)).is_ok()
+}
+
+/// The lists of a PEM or DER file.
+fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let failed = |reason: String| TlsError::File { path: path.to_owned(), reason };
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    if !bytes.starts_with(b"-----BEGIN") {
+        return Ok(vec![CertificateRevocationListDer::from(bytes)]);
+    }
+    let found = CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| failed(error.to_string()))?;
+    if found.is_empty() { Err(failed("it holds no list of revoked certificates".to_owned())) } else { Ok(found) }
+}
+
 impl Papers {
-    fn config(&self, clock: &Clock) -> Result<ServerConfig, TlsError> {
+    fn judge(&self) -> Result<Option<Judge>, TlsError> {
+        let Some(ca) = &self.workstations else { return Ok(None) };
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider());
+        let lists = self.revocations.iter().map(|path| revocations(path)).collect::<Result<Vec<_>, _>>()?;
+        let verifier = verifier.with_crls(lists.into_iter().flatten()).enforce_revocation_expiration();
+        Ok(Some(verifier.build()?))
+    }
+
+    fn config(&self, judge: Option<Judge>, clock: &Clock) -> Result<ServerConfig, TlsError> {
         let chain = certificates(&self.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&self.key)
             .map_err(|error| TlsError::File { path: self.key.clone(), reason: error.to_string() })?;
         let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()))
             .with_protocol_versions(versions(self.tls12))?;
-        let builder = match &self.workstations {
+        let builder = match judge {
             None => builder.with_no_client_auth(),
-            Some(ca) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider());
-                builder.with_client_cert_verifier(verifier.build()?)
-            }
+            Some(judge) => builder.with_client_cert_verifier(judge),
         };
         let mut config = builder.with_single_cert(chain, key)?;
         config.require_ems = true;
         Ok(config)
     }
+}
+
+/// How the files of the lists looked when they were read.
+type Looks = Vec<Option<(SystemTime, u64)>>;
+
+fn looks(files: &[PathBuf]) -> Looks {
+    let look = |file: &PathBuf| std::fs::metadata(file).and_then(|data| Ok((data.modified()?, data.len()))).ok();
+    files.iter().map(look).collect()
 }
 
 /// What viewers meet. It can be read again while the node runs: handshakes that begin later meet the new one, sessions
@@ -101,44 +158,81 @@ impl Papers {
 pub struct ForViewers {
     papers: Papers,
     clock: Clock,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Met>,
+}
+
+#[derive(Debug, Clone)]
+struct Met {
+    config: Arc<ServerConfig>,
+    judge: Option<Judge>,
+    looks: Looks,
+}
+
+impl Met {
+    fn of(papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
+        // Before they are read: what changes meanwhile is read again.
+        let looks = looks(&papers.revocations);
+        let judge = papers.judge()?;
+        Ok(Self { config: Arc::new(papers.config(judge.clone(), clock)?), judge, looks })
+    }
 }
 
 impl ForViewers {
     pub fn load(papers: Papers, clock: &Clock) -> Result<Self, TlsError> {
-        let current = RwLock::new(Arc::new(papers.config(clock)?));
+        let current = RwLock::new(Met::of(&papers, clock)?);
         Ok(Self { papers, clock: clock.clone(), current })
     }
 
+    fn met(&self) -> Met {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        self.met().config
+    }
+
+    /// Whether a workstation's certificates count now.
+    pub fn trusts(&self, chain: &[CertificateDer<'_>], now: OffsetDateTime) -> bool {
+        trusts(self.met().judge.as_ref(), chain, now)
+    }
+
+    pub fn revocations_have_changed(&self) -> bool {
+        self.met().looks != looks(&self.papers.revocations)
     }
 
     /// Reads the files again; nobody meets them before [`ForViewers::meet`].
     pub fn read_again(&self) -> Result<Renewed, TlsError> {
+        let met = Met::of(&self.papers, &self.clock)?;
         let chain = certificates(&self.papers.certificate)?;
         let certificate = chain.first().map(fingerprint).unwrap_or_default();
         let workstations = match &self.papers.workstations {
             Some(ca) => certificates(ca)?.first().map(fingerprint),
             None => None,
         };
-        Ok(Renewed { config: Arc::new(self.papers.config(&self.clock)?), certificate, workstations })
+        Ok(Renewed { met, certificate, workstations })
     }
 
     /// From now on handshakes meet what was read.
     pub fn meet(&self, renewed: Renewed) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed.config;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed.met;
     }
 }
 
 /// Papers that were read again.
 #[derive(Debug)]
 pub struct Renewed {
-    config: Arc<ServerConfig>,
+    met: Met,
     /// SHA-256 of the certificate.
     pub certificate: [u8; 32],
     /// SHA-256 of the first CA of the workstations.
     pub workstations: Option<[u8; 32]>,
+}
+
+impl Renewed {
+    /// Whether a workstation's certificates will count.
+    pub fn trust(&self, chain: &[CertificateDer<'_>], now: OffsetDateTime) -> bool {
+        trusts(self.met.judge.as_ref(), chain, now)
+    }
 }
 
 fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {

@@ -9,8 +9,9 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
-use super::people::{day, fingerprint_of};
+use super::people::day;
 use super::session::{Terminal, ask};
+use super::workstation::fingerprint_of;
 use crate::governance::Terms;
 use crate::governance::engagement::{Agreed, Class, Operation, Presence};
 use crate::id::{EngagementId, SiteName};

@@ -10,6 +10,7 @@ mod sandbox;
 mod serve;
 mod session;
 mod tail;
+mod workstation;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -81,6 +82,9 @@ enum Command {
     /// Visits and audits
     #[command(subcommand)]
     Engagement(engagement::EngagementCommand),
+    /// Workstations from which auditors look
+    #[command(subcommand)]
+    Workstation(workstation::WorkstationCommand),
     /// End every picture of something at once, until two people lift that
     #[command(subcommand)]
     Freeze(people::FreezeCommand),
@@ -144,6 +148,7 @@ async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode>
         Command::Paper(command) => people::paper(terminal, command).await,
         Command::Site(command) => people::site(terminal, command).await,
         Command::Engagement(command) => engagement::engagement(terminal, command).await,
+        Command::Workstation(command) => workstation::workstation(terminal, command).await,
         Command::Freeze(command) => people::freeze(terminal, command).await,
         Command::Compliance => terminal.order(Act::Compliance).await,
         _ => terminal.order(Act::Reload).await,

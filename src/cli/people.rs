@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
@@ -122,7 +122,7 @@ pub(super) fn day(text: &str) -> Result<Date, String> {
     Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|_| "write a day such as 2027-06-30".to_owned())
 }
 
-fn midnight(day: Date) -> OffsetDateTime {
+pub(super) fn midnight(day: Date) -> OffsetDateTime {
     day.midnight().assume_utc()
 }
 
@@ -229,12 +229,6 @@ pub(super) async fn site(terminal: &Terminal<'_>, command: SiteCommand) -> Resul
         }
     };
     terminal.order(act).await
-}
-
-/// What binds a ticket to the workstation of a certificate file.
-pub(super) fn fingerprint_of(file: &std::path::Path) -> Result<[u8; 32]> {
-    let chain = crate::tls::certificates(file)?;
-    chain.first().map(crate::tls::fingerprint).with_context(|| format!("{} holds no certificate", file.display()))
 }
 
 #[derive(Subcommand)]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use time::macros::format_description;
 
-use crate::governance::Role;
 use crate::governance::compliance::{Commitment, Standing};
+use crate::governance::{Role, Workstation};
 use crate::node::act::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
@@ -54,6 +54,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             println!("{state:?}");
             checks.iter().for_each(rule);
         }
+        Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
         Outcome::Freezes { freezes } => frozen(freezes)?,
         Outcome::Compliance { clauses } => clauses.iter().for_each(commitment),
         Outcome::Sites { sites } => sites.iter().for_each(site),
@@ -138,6 +139,15 @@ fn engagement(planned: &Planned) {
         window(terms.closes),
         terms.purpose
     );
+}
+
+fn workstation(workstation: &Workstation) {
+    let Workstation { id, fingerprint, label, ends, posture, retired } = workstation;
+    let day = |day: Option<time::Date>| day.map_or_else(|| "not declared".to_owned(), |day| day.to_string());
+    let until = ends.map_or_else(String::new, |ends| format!(", until {}", ends.date()));
+    let state = if *retired { "retired" } else { "known" };
+    println!("{id}  {state:<8} {label}{until}; system {}, antivirus {}", day(posture.system), day(posture.antivirus));
+    println!("{:<24} certificate {fingerprint}", "");
 }
 
 fn rule(rule: &Rule) {

@@ -92,13 +92,14 @@ fn own(config: &Config) -> Result<Vec<PathBuf>> {
 /// renewed by replacing them.
 fn readable(config: &Config) -> Vec<PathBuf> {
     let viewers = &config.viewers;
-    let papers = [Some(&viewers.certificate), Some(&viewers.key), viewers.workstations.as_ref()];
+    let workstations = config.workstations.ca.iter().chain(&config.workstations.revocations);
+    let papers = [&viewers.certificate, &viewers.key].into_iter().chain(workstations);
     let trust = config.sites.iter().filter_map(|site| match &site.trust {
         Some(Trust::Ca(path)) => Some(path),
         Some(Trust::Pinned(_)) | None => None,
     });
     let store = config.postgres.iter().filter_map(|server| server.ca.as_ref());
-    let files = papers.into_iter().flatten().chain(trust).chain(store).cloned().chain(NAMES.iter().map(PathBuf::from));
+    let files = papers.chain(trust).chain(store).cloned().chain(NAMES.iter().map(PathBuf::from));
     let folders = files.flat_map(|file| [Some(folder_of(&file)), file.canonicalize().ok().map(|real| folder_of(&real))]);
     SYSTEM.iter().map(PathBuf::from).chain(folders.flatten()).filter(|path| path.exists()).collect()
 }

@@ -50,6 +50,8 @@ pub(super) fn checked(written: written::Accounts) -> Result<Accounts, At> {
         inactive: Duration::days(within(written.inactive_days, 1..=365, "accounts.inactive_days")?),
         second_factor_for_all: matches!(written.second_factor, written::SecondFactor::All),
         idle: Duration::minutes(within(written.idle_minutes, 1..=60, "accounts.idle_minutes")?),
+        // Of a section of their own.
+        workstations: None,
     };
     let premises = written.networks.into_iter().map(|(role, networks)| {
         networks::checked(Some(networks), &format!("accounts.networks.{}", role.name())).map(|networks| (role, networks))

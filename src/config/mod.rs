@@ -4,6 +4,7 @@
 mod accounts;
 mod networks;
 mod store;
+mod workstations;
 mod written;
 
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::geometry::Rect;
-use crate::governance::Kind;
+use crate::governance::{Kind, Policy};
 use crate::id::{SiteName, hex};
 use crate::network::Networks;
 use crate::rfb::handshake::client::{Login, Transport};
@@ -22,6 +23,7 @@ use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
 pub use accounts::Accounts;
 pub use store::Postgres;
+pub use workstations::Workstations;
 use written::At;
 
 /// One setting that cannot be.
@@ -46,6 +48,7 @@ pub struct Config {
     /// The server of the rows, if they are not in a file beside the trace.
     pub postgres: Option<Postgres>,
     pub accounts: Accounts,
+    pub workstations: Workstations,
     pub sites: Vec<Site>,
 }
 
@@ -64,8 +67,6 @@ pub struct Viewers {
     pub networks: Networks,
     /// TLS first, RFB inside: for viewers behind a tunnel.
     pub tls_first: Option<SocketAddr>,
-    /// The CA of the workstations' certificates: at the TLS-first door each must show one.
-    pub workstations: Option<PathBuf>,
     /// Whether short tickets are taken at the TLS-first door, each from its own workstation.
     pub tls_first_vnc_auth: bool,
     /// Without TLS, loopback only, short tickets by VncAuth.
@@ -172,15 +173,17 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         }
         sites.push(site);
     }
+    let (accounts, workstations) = (accounts::checked(written.accounts)?, workstations::checked(written.workstations, folder)?);
     let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
     Ok(Config {
         node: written.node.name.into_inner(),
         data: folder.join(written.node.data),
-        viewers: checked_viewers(written.viewers, folder)?,
+        viewers: checked_viewers(written.viewers, workstations.ca.is_some(), folder)?,
         api: written.api.map(checked_api).transpose()?,
         monitor,
         postgres: store::checked(written.store, folder)?,
-        accounts: accounts::checked(written.accounts)?,
+        accounts: Accounts { policy: Policy { workstations: workstations.demand, ..accounts.policy }, ..accounts },
+        workstations,
         sites,
     })
 }
@@ -196,17 +199,17 @@ fn loopback(listen: toml::Spanned<SocketAddr>, key: &str) -> Result<SocketAddr, 
     Ok(listen.into_inner())
 }
 
-fn checked_viewers(viewers: written::Viewers, folder: &Path) -> Result<Viewers, At> {
+/// `workstations`: whether they show certificates.
+fn checked_viewers(viewers: written::Viewers, workstations: bool, folder: &Path) -> Result<Viewers, At> {
     let vnc_auth = viewers.tls_first_vnc_auth;
-    if let Some(wanted) = vnc_auth.as_ref().filter(|wanted| *wanted.as_ref() && viewers.workstations.is_none()) {
-        let problem = "eight letters are taken only from a workstation with a certificate; add `workstations = \"ca.pem\"`";
+    if let Some(wanted) = vnc_auth.as_ref().filter(|wanted| *wanted.as_ref() && !workstations) {
+        let problem = "eight letters are taken only from a workstation with a certificate; add `ca = \"agency-ca.pem\"` under [workstations]";
         return Err(At::new(wanted.span(), "viewers.tls_first_vnc_auth", problem));
     }
     Ok(Viewers {
         listen: viewers.listen,
         networks: networks::checked(viewers.networks, "viewers.networks")?,
         tls_first: viewers.tls_first,
-        workstations: viewers.workstations.map(|ca| folder.join(ca)),
         tls_first_vnc_auth: vnc_auth.is_some_and(toml::Spanned::into_inner),
         local: viewers.local.map(|listen| loopback(listen, "viewers.local")).transpose()?,
         certificate: folder.join(viewers.certificate),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::governance::engagement::Class;
 use crate::governance::{Kind, Role};
 use crate::id::SiteName;
 
@@ -37,6 +38,8 @@ pub(super) struct Written {
     #[serde(default)]
     pub accounts: Accounts,
     #[serde(default)]
+    pub workstations: Workstations,
+    #[serde(default)]
     pub site: Vec<Site>,
 }
 
@@ -53,7 +56,6 @@ pub(super) struct Viewers {
     pub listen: SocketAddr,
     pub networks: Option<Vec<Spanned<String>>>,
     pub tls_first: Option<SocketAddr>,
-    pub workstations: Option<PathBuf>,
     #[serde(default)]
     pub tls_first_vnc_auth: Option<Spanned<bool>>,
     pub local: Option<Spanned<SocketAddr>>,
@@ -120,6 +122,15 @@ impl Default for Accounts {
             networks: BTreeMap::new(),
         }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Workstations {
+    pub ca: Option<PathBuf>,
+    pub revocations: Vec<PathBuf>,
+    pub required_from: Option<Spanned<Class>>,
+    pub posture_days: Option<Spanned<i64>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -31,6 +31,9 @@ pub struct Consent<'a> {
     pub code: &'a str,
 }
 
+/// Who looks, in which engagement, and with which workstation's certificate (SHA-256), if it showed one.
+pub type Watch = (AccountId, EngagementId, Option<[u8; 32]>);
+
 impl Desk {
     /// An engagement with all that it is judged by.
     pub(super) async fn matter(&self, reads: &impl Reads, id: &EngagementId) -> Result<Matter, DeskError> {
@@ -62,12 +65,22 @@ impl Desk {
         let account = reads.account_of(account).await?.ok_or(Refusal::AccountDisabled)?;
         let matter = self.matter(reads, id).await?;
         let charter = reads.paper(Paperwork::Charter).await?;
-        Ok(Looking { account, matter, policy: self.policy, charter, premises: Arc::clone(&self.premises) })
+        Ok(Looking { account, matter, policy: self.policy, charter, premises: Arc::clone(&self.premises), workplace: None })
+    }
+
+    /// The same, for somebody who has come, with the workstation's certificate (SHA-256) if it showed one.
+    pub(super) async fn looking_from(
+        &self,
+        reads: &impl Reads,
+        (account, engagement, certificate): &Watch,
+    ) -> Result<Looking, DeskError> {
+        let looking = self.looking(reads, account, engagement).await?;
+        Ok(Looking { workplace: Some(self.workplace(reads, *certificate).await?), ..looking })
     }
 
     /// Whether somebody who looks may look on.
-    pub async fn may_look_on(&self, account: &AccountId, id: &EngagementId) -> Result<Result<(), Refusal>, DeskError> {
-        let looking = match self.looking(&self.store, account, id).await {
+    pub async fn may_look_on(&self, watch: &Watch) -> Result<Result<(), Refusal>, DeskError> {
+        let looking = match self.looking_from(&self.store, watch).await {
             Err(DeskError::Refused(refusal)) => return Ok(Err(refusal)),
             other => other?,
         };
@@ -84,8 +97,8 @@ impl Desk {
     }
 
     /// What the rules look at, to be asked again and again.
-    pub async fn look_again(&self, account: &AccountId, id: &EngagementId) -> Result<Looking, DeskError> {
-        self.looking(&self.store, account, id).await
+    pub async fn look_again(&self, watch: &Watch) -> Result<Looking, DeskError> {
+        self.looking_from(&self.store, watch).await
     }
 
     /// An engagement as it stands.

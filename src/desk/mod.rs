@@ -15,6 +15,7 @@ mod password;
 mod people;
 mod site;
 mod ticket;
+mod workstation;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,7 @@ use crate::id::{ActId, SiteName, random};
 use crate::store::{Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, acts_among};
 pub use actor::Actor;
-pub use engagement::{Consent, Letter};
+pub use engagement::{Consent, Letter, Watch};
 use entry::Strangers;
 pub use entry::{Enrolled, Knock, Newcomer, Welcome};
 pub use genesis::Link;

@@ -6,10 +6,12 @@ use zeroize::Zeroizing;
 use super::entry::person;
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
+use crate::governance::policy::{digest, short_text};
 use crate::governance::request::{Change, Request};
-use crate::governance::{Account, Login, Policy, Refusal, Right, Role, Roles};
-use crate::id::{AccountId, RequestId};
-use crate::store::{Accounts, FourEyes, Freezes, Work};
+use crate::governance::workstation::Posture;
+use crate::governance::{Account, Login, Policy, Refusal, Right, Role, Roles, Workstation};
+use crate::id::{AccountId, RequestId, WorkstationId};
+use crate::store::{Accounts, FourEyes, Freezes, Work, Workstations};
 use crate::trace::Event;
 
 /// A request that waits.
@@ -79,12 +81,18 @@ impl Desk {
                 if self.store.account(login).await?.is_some() {
                     return Err(crate::store::StoreError::LoginTaken(login.as_str().to_owned()).into());
                 }
-                if ends.is_some_and(|ends| ends <= self.clock.wall()) {
-                    return Err(DeskError::Invalid("the account's end is past; give a later day, or none".to_owned()));
-                }
+                is_to_come(*ends, self.clock.wall())?;
             }
             Change::Site { site, .. } | Change::Masks { site, .. } if !self.sites.contains_key(site) => {
                 return Err(Refusal::SiteUnknown.into());
+            }
+            Change::Workstation { fingerprint, label, ends } => {
+                let fingerprint = digest(fingerprint)?;
+                if self.store.workstation(&fingerprint).await?.is_some() {
+                    return Err(Refusal::WorkstationTaken.into());
+                }
+                is_to_come(*ends, self.clock.wall())?;
+                return Ok(Change::Workstation { fingerprint, label: short_text(label)?, ends: *ends });
             }
             Change::Thaw { freeze } if !self.store.freezes().await?.iter().any(|other| other.id == *freeze) => {
                 return Err(Refusal::FreezeUnknown.into());
@@ -165,6 +173,12 @@ impl Desk {
             (Change::Site { site, settings }, _) => {
                 work.approve_site(site, settings).await?;
                 return Ok(None);
+            }
+            (Change::Workstation { fingerprint, label, ends }, _) => {
+                let (id, fingerprint, label) = (WorkstationId::random(), fingerprint.clone(), label.clone());
+                let workstation =
+                    Workstation { id, fingerprint, label, ends: *ends, posture: Posture::default(), retired: false };
+                return if work.add_workstation(&workstation).await? { Ok(None) } else { Err(Refusal::WorkstationTaken.into()) };
             }
             (Change::Thaw { freeze }, _) => {
                 return if work.lift(freeze).await? { Ok(None) } else { Err(Refusal::FreezeUnknown.into()) };
@@ -297,6 +311,13 @@ impl Desk {
     }
 }
 
+fn is_to_come(ends: Option<OffsetDateTime>, now: OffsetDateTime) -> Result<(), DeskError> {
+    match ends {
+        Some(ends) if ends <= now => Err(DeskError::Invalid("that end is past; give a later day, or none".to_owned())),
+        _ => Ok(()),
+    }
+}
+
 /// Whoever loses a role that lets others in leaves somebody who has it: else nobody could ever come in again.
 fn is_not_the_last(accounts: &[Account], account: &Account, keeps: Option<&Roles>) -> Result<(), Refusal> {
     let works = |other: &&Account| other.id != account.id && other.enabled && other.enrolled && other.ends.is_none();
@@ -329,6 +350,9 @@ fn about(event: Event, change: &Change) -> Event {
             .public("paperwork", paperwork.name())
             .public("paper_version", paper.version.as_str())
             .public("paper_sha256", paper.sha256.as_str()),
+        Change::Workstation { fingerprint, label, .. } => {
+            event.sealed("certificate", fingerprint.as_str()).sealed("label", label.as_str())
+        }
         Change::Thaw { freeze } => event.public("freeze", freeze.as_str()),
         Change::Site { site, settings } => event.sealed("settings", settings.as_str()).sealed("site", site.as_str()),
         Change::Masks { site, width, height } => event.public("size", format!("{width}×{height}")).sealed("site", site.as_str()),

@@ -186,7 +186,7 @@ impl Desk {
     pub async fn redeem(&self, presented: &Presented, connection: &ConnectionId) -> Result<Admission, Denied> {
         let now = self.clock.wall();
         let ticket = match self.short.hash_of(presented, now) {
-            Some(hash) => self.take(&hash).await?,
+            Some(hash) => self.take(&hash, presented.certificate).await?,
             None => None,
         };
         let request = Request { login: presented.login(), certificate: presented.certificate, from: presented.from };
@@ -207,11 +207,11 @@ impl Desk {
         verdict.map_err(Denied::Refused)
     }
 
-    async fn take(&self, hash: &[u8]) -> Result<Option<TicketFacts>, DeskError> {
+    async fn take(&self, hash: &[u8], shown: Option<[u8; 32]>) -> Result<Option<TicketFacts>, DeskError> {
         let work = self.store.begin().await?;
         let facts = match work.take_ticket(hash).await? {
             Some(row) => {
-                let looking = self.looking(&work, &row.account, &row.engagement).await?;
+                let looking = self.looking_from(&work, &(row.account, row.engagement, shown)).await?;
                 Some(TicketFacts { certificate: row.certificate, expires: row.expires, looking })
             }
             None => None,

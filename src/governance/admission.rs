@@ -10,6 +10,7 @@ use super::account::Account;
 use super::engagement::{Class, Matter};
 use super::policy::{Paper, Policy};
 use super::premises::Premises;
+use super::workstation::Workplace;
 use super::{Login, Refusal, Standing};
 use crate::id::{AccountId, EngagementId, SessionId, SiteName};
 
@@ -44,6 +45,8 @@ pub struct Looking {
     /// The charter in force.
     pub charter: Option<Paper>,
     pub premises: Arc<Premises>,
+    /// `None`: nobody has come yet.
+    pub workplace: Option<Workplace>,
 }
 
 /// One rule and its verdict: `None` is that it holds.
@@ -83,6 +86,9 @@ impl Looking {
             check.refusal != Some(Refusal::OutsideInterval)
         }));
         checks.push(Check::new("R18", shown));
+        let demand = self.policy.workstations.as_ref();
+        let workplace = self.workplace.iter().flat_map(|place| place.checks(demand, engagement.terms.class, now));
+        checks.extend(workplace);
         checks
     }
 }
@@ -136,7 +142,8 @@ pub fn admit(request: &Request, ticket: Option<TicketFacts>, now: OffsetDateTime
         return Err(Refusal::TicketOfAnother);
     }
     if ticket.certificate.is_some() && ticket.certificate != request.certificate {
-        return Err(Refusal::OtherWorkstation);
+        // One that shows nothing may be the right one, come the wrong way.
+        return Err(if request.certificate.is_some() { Refusal::OtherWorkstation } else { Refusal::NeedsTunnel });
     }
     ticket.looking.premises.admit(&account.roles, Some(request.from))?;
     first_refusal(&ticket.looking.checklist(now))?;

@@ -15,6 +15,7 @@ mod refusal;
 pub mod request;
 pub mod role;
 pub mod site;
+pub mod workstation;
 
 pub use account::{Account, Login};
 pub use admission::{Admission, Check, Looking, Request, admit, first_refusal};
@@ -26,3 +27,4 @@ pub use premises::Premises;
 pub use refusal::Refusal;
 pub use role::{Right, Role, Roles};
 pub use site::{Kind, Standing};
+pub use workstation::{Workplace, Workstation};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
+use super::workstation::Demand;
 use super::{Profile, Refusal};
 
 /// The rules' own settings.
@@ -20,6 +21,8 @@ pub struct Policy {
     pub second_factor_for_all: bool,
     /// How long a login may lie unused: an hour at most (R39).
     pub idle: Duration,
+    /// What is asked of workstations, if anything is.
+    pub workstations: Option<Demand>,
 }
 
 impl Default for Policy {
@@ -32,6 +35,7 @@ impl Default for Policy {
             inactive: Duration::days(60),
             second_factor_for_all: true,
             idle: Duration::minutes(30),
+            workstations: None,
         }
     }
 }

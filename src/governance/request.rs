@@ -48,6 +48,13 @@ pub enum Change {
         site: SiteName,
         settings: String,
     },
+    /// A workstation is known from now on, by the SHA-256 of its certificate in hexadecimal.
+    Workstation {
+        fingerprint: String,
+        label: String,
+        #[serde(with = "time::serde::rfc3339::option")]
+        ends: Option<OffsetDateTime>,
+    },
     /// A freeze ends.
     Thaw {
         freeze: FreezeId,
@@ -70,6 +77,7 @@ impl Change {
             Self::Prolong { .. } => "prolong",
             Self::Publish { .. } => "publish",
             Self::Site { .. } => "site",
+            Self::Workstation { .. } => "workstation",
             Self::Thaw { .. } => "thaw",
             Self::Masks { .. } => "masks",
         }
@@ -81,7 +89,12 @@ impl Change {
             Self::Move { account, .. } | Self::Reset { account } | Self::Enable { account } | Self::Prolong { account, .. } => {
                 Some(account)
             }
-            Self::Join { .. } | Self::Publish { .. } | Self::Site { .. } | Self::Thaw { .. } | Self::Masks { .. } => None,
+            Self::Join { .. }
+            | Self::Publish { .. }
+            | Self::Site { .. }
+            | Self::Workstation { .. }
+            | Self::Thaw { .. }
+            | Self::Masks { .. } => None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::governance::{Admission, Refusal, Standing};
 use crate::id::{ConnectionId, SessionId, hex};
 use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
+use crate::tls::Card;
 use crate::trace::{Event, Quota};
 use crate::viewer::{Ending, Gate, Known, Peer, Seat, Tally, TlsFacts, Turned, whose};
 use crate::web::Orders;
@@ -43,7 +44,7 @@ impl Gate for Shared {
         self.log.note(how.alert.into_iter().fold(event, |event, alert| event.public("alert", alert))).await;
     }
 
-    async fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented) -> Result<Seat, Refusal> {
+    async fn admit(&self, connection: &ConnectionId, peer: Peer, shown: Presented, card: Option<Card>) -> Result<Seat, Refusal> {
         if !self.log.health().borrow().is_writing() {
             return Err(Refusal::NoTrace);
         }
@@ -56,7 +57,7 @@ impl Gate for Shared {
         })?;
         self.quota().give_back(whose(peer.address.ip()), peer.known);
         self.remember(peer.address.ip()).await;
-        let seat = self.seat(connection, peer, admission).await;
+        let seat = self.seat(connection, peer, admission, card).await;
         if let Err((refusal, session)) = &seat {
             self.sessions().remove(session);
             let event = Event::new("view.refused").outcome("refused").cause(refusal.code()).session(session);
@@ -128,7 +129,13 @@ impl Shared {
     }
 
     /// Registers the session first, so that a stop that comes now finds it; then asks again and records the start.
-    async fn seat(&self, connection: &ConnectionId, peer: Peer, admission: Admission) -> Result<Seat, (Refusal, SessionId)> {
+    async fn seat(
+        &self,
+        connection: &ConnectionId,
+        peer: Peer,
+        admission: Admission,
+        card: Option<Card>,
+    ) -> Result<Seat, (Refusal, SessionId)> {
         let session = admission.session().clone();
         let refused = |refusal| (refusal, session.clone());
         let site = self.sites.get(admission.site()).ok_or_else(|| refused(Refusal::SiteUnknown))?;
@@ -144,6 +151,7 @@ impl Shared {
                 engagement: admission.engagement().clone(),
                 account: admission.account().clone(),
                 name: admission.name().to_owned(),
+                card: card.clone(),
                 switch: switch.clone(),
                 hold,
             };
@@ -154,7 +162,12 @@ impl Shared {
         if site.state.borrow().standing == Standing::Stopped {
             return Err(refused(Refusal::SiteNotShown));
         }
-        let again = self.desk.may_look_on(admission.account(), admission.engagement()).await;
+        if card.as_ref().is_some_and(|card| !self.trusts(card)) {
+            return Err(refused(Refusal::CertificateRevoked));
+        }
+        let certificate = card.map(|card| card.fingerprint);
+        let watch = (admission.account().clone(), admission.engagement().clone(), certificate);
+        let again = self.desk.may_look_on(&watch).await;
         again.map_err(|_| refused(Refusal::NoStore))?.map_err(refused)?;
         let event = Event::new("view.started")
             .outcome("ok")

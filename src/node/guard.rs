@@ -53,6 +53,7 @@ impl Shared {
                 tracing::info!("the trace can be written again");
             }
             self.write_folded().await;
+            self.watch_revocations().await;
         }
     }
 

@@ -1,7 +1,6 @@
 //! The doors of a node: what listens where, and what is met there.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -20,14 +19,16 @@ use crate::web;
 /// What viewers meet at the door in band, and behind tunnels.
 pub fn doors(config: &Config, clock: &Clock) -> Result<[Arc<ForViewers>; 2]> {
     let viewers = &config.viewers;
-    let papers = |workstations: Option<&PathBuf>| Papers {
+    let in_band = Papers {
         certificate: viewers.certificate.clone(),
         key: viewers.key.clone(),
-        workstations: workstations.cloned(),
+        workstations: None,
+        revocations: Vec::new(),
         tls12: viewers.tls12,
     };
-    let load = |workstations| ForViewers::load(papers(workstations), clock).map(Arc::new);
-    Ok([load(None)?, load(viewers.workstations.as_ref())?])
+    let (workstations, revocations) = (config.workstations.ca.clone(), config.workstations.revocations.clone());
+    let tunnel = Papers { workstations, revocations, ..in_band.clone() };
+    Ok([Arc::new(ForViewers::load(in_band, clock)?), Arc::new(ForViewers::load(tunnel, clock)?)])
 }
 
 pub(super) async fn listen(
@@ -44,7 +45,6 @@ pub(super) async fn listen(
         entrance: Entrance::InBand,
         networks: Arc::new(viewers.networks.clone()),
         tls: Arc::clone(in_band_door),
-        tunnel_only: viewers.workstations.is_some(),
         gate: Arc::clone(shared),
         limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
         pixels,

@@ -11,7 +11,7 @@ use crate::id::{AccountId, EngagementId, SiteName};
 use crate::store::{Accounts, Engagements, FourEyes, Sites};
 
 /// What a list holds in one answer; the next one goes on after its last.
-const PAGE: usize = 200;
+pub(super) const PAGE: usize = 200;
 
 impl Shared {
     pub(super) async fn list_requests(&self) -> anyhow::Result<Outcome> {

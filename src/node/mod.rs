@@ -16,6 +16,7 @@ mod pools;
 mod post;
 mod showing;
 mod site;
+mod workstations;
 
 pub use listening::doors;
 
@@ -37,7 +38,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::desk::{Desk, Hashing, SiteSettings, Wishes};
+use crate::desk::{Desk, Hashing, SiteSettings, Watch, Wishes};
 use crate::id::{AccountId, EngagementId, SessionId, SiteName, hex, random};
 use crate::metrics::{Kind, Metrics};
 use crate::shutdown::Switch;
@@ -45,7 +46,7 @@ use crate::source::Target;
 use crate::source::session::Pace;
 use crate::store::{Accounts, Engagements, Place, Sites, Store};
 use crate::tls;
-use crate::tls::ForViewers;
+use crate::tls::{Card, ForViewers};
 use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Known};
 use pools::Pools;
@@ -64,8 +65,17 @@ struct Running {
     account: AccountId,
     /// The person's.
     name: String,
+    /// What the workstation proved to hold.
+    card: Option<Card>,
     switch: Switch<Ending>,
     hold: watch::Sender<u64>,
+}
+
+impl Running {
+    /// What the rules are asked about it.
+    fn watch(&self) -> Watch {
+        (self.account.clone(), self.engagement.clone(), self.card.as_ref().map(|card| card.fingerprint))
+    }
 }
 
 /// What all parts of a node share. Each lock is held for no wait.

@@ -101,6 +101,9 @@ impl Shared {
                 Act::Accept { .. } | Act::Revoke { .. } | Act::DeclareOperator { .. } | Act::RealData { .. } => {
                     self.consent(actor, act).await
                 }
+                Act::KeepPosture { .. } | Act::RetireWorkstation { .. } | Act::ListWorkstations { .. } => {
+                    self.about_workstations(actor, act).await
+                }
                 Act::Freeze { .. } | Act::ListFreezes => self.about_freezes(actor, act).await,
                 Act::Compliance => self.compliance().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {
@@ -189,6 +192,7 @@ impl Shared {
                 let settings = self.desk.settings_of(&site)?;
                 Change::Site { site, settings }
             }
+            Act::AskWorkstation { certificate, label, ends } => Change::Workstation { fingerprint: certificate, label, ends },
             Act::AskThaw { freeze } => Change::Thaw { freeze },
             Act::AskMasks { site, width, height } => Change::Masks { site, width, height },
             _ => return Err(DeskError::from(Refusal::NotYourRole).into()),

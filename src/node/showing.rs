@@ -8,21 +8,17 @@ use tokio::task::JoinSet;
 
 use super::act::{Act, Outcome};
 use super::perform::done;
-use super::{Shared, SiteHandle};
-use crate::desk::{Actor, DeskError};
+use super::{Running, Shared, SiteHandle};
+use crate::desk::{Actor, DeskError, Watch};
 use crate::governance::{Looking, Refusal, Standing, first_refusal};
-use crate::id::{AccountId, EngagementId, SiteName, hex};
+use crate::id::{EngagementId, SiteName};
 use crate::store::StoreError;
-use crate::trace::Event;
 use crate::viewer::Ending;
 
 /// How often the rules are asked again about what runs, with what is known;
 const TICK: Duration = Duration::from_millis(500);
 /// and with what the store says, which another node may have changed. An act asks at once.
 const TICKS: u32 = 8;
-
-/// Somebody who looks, and in which engagement.
-type Pair = (AccountId, EngagementId);
 
 /// The store answers, and what it holds makes no sense.
 fn is_unreadable(error: &DeskError) -> bool {
@@ -65,7 +61,7 @@ impl Shared {
                 return Err(DeskError::from(refusal).into());
             }
             // Whoever still looks does so in another engagement.
-            let others = |running: &super::Running| running.site == site && running.engagement != *engagement;
+            let others = |running: &Running| running.site == site && running.engagement != *engagement;
             self.end_sessions(Ending::Stopped, others);
             if standing == Standing::Paused {
                 // Whatever was shown before is no longer.
@@ -216,13 +212,12 @@ impl Shared {
     }
 
     /// `anew`: by what the store says now; where it says nothing, by what was known.
-    async fn end_what_no_longer_stands(&self, known: &mut HashMap<Pair, Looking>, anew: bool) {
-        let pairs: HashSet<Pair> =
-            self.sessions().values().map(|running| (running.account.clone(), running.engagement.clone())).collect();
+    async fn end_what_no_longer_stands(&self, known: &mut HashMap<Watch, Looking>, anew: bool) {
+        let pairs: HashSet<Watch> = self.sessions().values().map(Running::watch).collect();
         known.retain(|pair, _| pairs.contains(pair));
         for pair in pairs {
             if anew || !known.contains_key(&pair) {
-                match self.desk.look_again(&pair.0, &pair.1).await {
+                match self.desk.look_again(&pair).await {
                     Ok(looking) => drop(known.insert(pair.clone(), looking)),
                     Err(DeskError::Refused(refusal)) => self.end_looking(&pair, Ending::Refused(refusal)),
                     // What cannot be read lets nobody look.
@@ -239,22 +234,7 @@ impl Shared {
         }
     }
 
-    fn end_looking(&self, (account, engagement): &Pair, ending: Ending) {
-        self.end_sessions(ending, |running| running.account == *account && running.engagement == *engagement);
-    }
-
-    /// All or nothing: every door's papers are read, the change is recorded, and only then do new handshakes meet them.
-    pub async fn reload(&self) -> anyhow::Result<Outcome> {
-        let renewed = self.doors.iter().map(|door| door.read_again()).collect::<Result<Vec<_>, _>>()?;
-        let mut shown = String::new();
-        let mut event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
-        for papers in &renewed {
-            shown = hex(&papers.certificate);
-            event = event.sealed("certificate", shown.as_str());
-            event = papers.workstations.iter().fold(event, |event, ca| event.sealed("workstations", hex(ca)));
-        }
-        self.log.append(event).await?;
-        self.doors.iter().zip(renewed).for_each(|(door, papers)| door.meet(papers));
-        Ok(done(format!("viewers now meet the certificate {shown}")))
+    fn end_looking(&self, watch: &Watch, ending: Ending) {
+        self.end_sessions(ending, |running| running.watch() == *watch);
     }
 }

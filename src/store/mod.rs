@@ -11,6 +11,7 @@ mod freeze;
 mod place;
 mod site;
 mod ticket;
+mod workstation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,7 @@ pub use freeze::Freezes;
 pub use place::Place;
 pub use site::{SiteRow, Sites};
 pub use ticket::TicketRow;
+pub use workstation::Workstations;
 
 /// A database that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(8);

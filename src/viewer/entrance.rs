@@ -9,14 +9,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::limits::Place;
-use super::{Ending, Entrance, Gate, Peer, Seat, Tally, TlsFacts};
+use super::{Ending, Gate, Peer, Seat, Tally, TlsFacts};
 use crate::clock::{Clock, Elapsed};
 use crate::desk::{Form, Presented};
 use crate::governance::Refusal;
 use crate::id::{ConnectionId, random};
 use crate::rfb::handshake::server::{Asked, Credentials, Offer, ServerHandshake, ServerHandshakeError, refuse_early};
 use crate::rfb::{Buffer, Where};
-use crate::tls::{ForViewers, fingerprint};
+use crate::tls::{Card, ForViewers};
 
 /// Everything before the login must be done in this time, however slowly it drips.
 const PROTOCOL: Duration = Duration::from_secs(10);
@@ -96,31 +96,27 @@ pub(super) struct Door<'a, G> {
     pub clock: &'a Clock,
     /// Among the handshakes; given back for one among those who type.
     pub place: Option<Place>,
-    pub tunnel_only: bool,
 }
-
-/// SHA-256 of a workstation's certificate, if it showed one.
-type Certificate = Option<[u8; 32]>;
 
 impl<G: Gate> Door<'_, G> {
     /// TLS on a raw socket, on which this was said before.
-    pub async fn secure(&self, tcp: TcpStream, said: &Buffer) -> Result<(TlsStream<TcpStream>, Certificate), Turned> {
+    pub async fn secure(&self, tcp: TcpStream, said: &Buffer) -> Result<(TlsStream<TcpStream>, Option<Card>), Turned> {
         let accept = TlsAcceptor::from(self.tls.current()).accept(tcp);
         let accepted = self.clock.within(self.clock.now() + PROTOCOL, accept).await;
         let stream = accepted.map_err(Turned::from).and_then(|accepted| accepted.map_err(|error| Turned::by_tls(&error)));
         let stream = stream.map_err(|turned| turned.at(said.at("tls")))?;
         let (_, connection) = stream.get_ref();
-        let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(fingerprint);
+        let card = connection.peer_certificates().and_then(Card::of);
         let facts = TlsFacts {
             version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
             suite: connection.negotiated_cipher_suite().map(|s| format!("{:?}", s.suite())).unwrap_or_default(),
             group: connection.negotiated_key_exchange_group().map(|g| format!("{:?}", g.name())).unwrap_or_default(),
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             server_name: connection.server_name().map(|name| name.chars().take(255).collect()),
-            certificate,
+            certificate: card.as_ref().map(|card| card.fingerprint),
         };
         self.gate.tls(self.connection, facts).await;
-        Ok((stream, certificate))
+        Ok((stream, card))
     }
 
     /// RFB first, TLS inside it (VeNCrypt X509Plain).
@@ -131,9 +127,9 @@ impl<G: Gate> Door<'_, G> {
             Pause::StartTls if buffer.is_empty() => {}
             _ => return Err(Turned::by("dn.tls_injection").at(buffer.at(handshake.state()))),
         }
-        let (stream, certificate) = self.secure(tcp, &buffer).await?;
+        let (stream, card) = self.secure(tcp, &buffer).await?;
         handshake.tls_started();
-        self.login(stream, handshake, buffer, certificate).await
+        self.login(stream, handshake, buffer, card).await
     }
 
     /// Everything on one stream: inside TLS that came first, or in clear on loopback.
@@ -141,9 +137,9 @@ impl<G: Gate> Door<'_, G> {
         self,
         stream: S,
         offer: Offer,
-        certificate: Certificate,
+        card: Option<Card>,
     ) -> Result<Entered<S>, Turned> {
-        self.login(stream, ServerHandshake::new(offer, random()), Buffer::default(), certificate).await
+        self.login(stream, ServerHandshake::new(offer, random()), Buffer::default(), card).await
     }
 
     /// From the credentials to ServerInit's door.
@@ -152,7 +148,7 @@ impl<G: Gate> Door<'_, G> {
         mut stream: S,
         mut handshake: ServerHandshake,
         mut buffer: Buffer,
-        certificate: Certificate,
+        card: Option<Card>,
     ) -> Result<Entered<S>, Turned> {
         // Held until the viewer is let in or sent away, not while it looks.
         let place = self.place.take().and_then(Place::begin_login);
@@ -167,12 +163,10 @@ impl<G: Gate> Door<'_, G> {
             Credentials::Nothing => None,
         };
         let verdict = match form {
-            _ if self.tunnel_only && certificate.is_none() && self.peer.entrance == Entrance::InBand => {
-                self.gate.broken(self.connection, Turned::by("dn.needs_tunnel")).await;
-                Err(Refusal::NeedsTunnel)
-            }
             Some(form) => {
-                self.gate.admit(self.connection, self.peer, Presented { form, certificate, from: self.peer.address.ip() }).await
+                let certificate = card.as_ref().map(|card| card.fingerprint);
+                let shown = Presented { form, certificate, from: self.peer.address.ip() };
+                self.gate.admit(self.connection, self.peer, shown, card).await
             }
             None => Err(Refusal::TicketUnknown),
         };

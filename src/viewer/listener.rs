@@ -48,8 +48,6 @@ pub struct Listener<G> {
     /// Connections from elsewhere are closed unanswered.
     pub networks: Arc<Networks>,
     pub tls: Arc<ForViewers>,
-    /// Workstations must show certificates: viewers that cannot are told to come through the tunnel.
-    pub tunnel_only: bool,
     pub gate: Arc<G>,
     pub limits: Arc<Limits>,
     /// The runtime on which viewers' pixels are stamped and encoded.
@@ -64,7 +62,6 @@ impl<G> Clone for Listener<G> {
             entrance: self.entrance,
             networks: Arc::clone(&self.networks),
             tls: Arc::clone(&self.tls),
-            tunnel_only: self.tunnel_only,
             gate: Arc::clone(&self.gate),
             limits: Arc::clone(&self.limits),
             pixels: self.pixels.clone(),
@@ -118,23 +115,15 @@ impl<G: Gate> Listener<G> {
         let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5));
         socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
         let cut = Cut::of(&tcp)?;
-        let door = Door {
-            gate: &self.gate,
-            connection,
-            peer,
-            tls: &self.tls,
-            clock: &self.clock,
-            place: Some(place),
-            tunnel_only: self.tunnel_only,
-        };
+        let door = Door { gate: &self.gate, connection, peer, tls: &self.tls, clock: &self.clock, place: Some(place) };
         match self.entrance {
             Entrance::InBand => {
                 let entered = door.in_band(tcp).await?;
                 self.seated(entered, cut).await;
             }
             Entrance::TlsFirst { vnc_auth } => {
-                let (tls, certificate) = door.secure(tcp, &Buffer::default()).await?;
-                let entered = door.plain(tls, Offer::InsideTls { vnc_auth }, certificate).await?;
+                let (tls, card) = door.secure(tcp, &Buffer::default()).await?;
+                let entered = door.plain(tls, Offer::InsideTls { vnc_auth }, card).await?;
                 self.seated(entered, cut).await;
             }
             Entrance::Local => {

@@ -32,6 +32,7 @@ use crate::rfb::Where;
 use crate::rfb::input::InputKind;
 use crate::screen::ScreenReader;
 use crate::shutdown::{Shutdown, Switch};
+use crate::tls::Card;
 use crate::trace::Recorded;
 
 pub use entrance::Turned;
@@ -175,6 +176,7 @@ pub trait Gate: Send + Sync + 'static {
         connection: &ConnectionId,
         peer: Peer,
         shown: Presented,
+        card: Option<Card>,
     ) -> impl Future<Output = Result<Seat, Refusal>> + Send;
     /// What a running session's viewer tried so far: once a minute, when it tried something.
     fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) -> impl Future<Output = ()> + Send;

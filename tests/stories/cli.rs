@@ -175,19 +175,13 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     let ticket = people.by("claire", &["--json", "engagement", "ticket", &engagement, "--acknowledge"]);
     let ticket: serde_json::Value = serde_json::from_str(&ticket).unwrap();
     let secret = ticket["secret"].as_str().unwrap();
-    let door = super::eye::Door {
-        viewers: ([127, 0, 0, 1], viewers).into(),
-        tls_first: None,
-        ca: root.join("certs/ca.pem"),
-        clock: clock.clone(),
-        from: std::net::Ipv4Addr::LOCALHOST,
-        window: None,
-        exclusive: false,
-    };
+    let door = super::eye::Door::at(([127, 0, 0, 1], viewers).into(), root.join("certs/ca.pem"), &clock);
     let mut eye = Eye::through(&door, "claire", secret, PixelFormat::NATIVE, &exact(number::TIGHT)).await.unwrap();
     assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);
     let sites = people.by("dominique", &["site", "list"]);
     assert!(sites.contains("showing") && sites.contains("200×150") && sites.contains("watched by Claire Martin"), "{sites}");
+    let clauses = people.by("rachida", &["compliance"]);
+    assert!(clauses.contains("R44  held") && clauses.contains("R57  OFF"), "{clauses}");
     people.by("rachida", &["account", "disable", "claire"]);
     eye.watch_to_the_end().await;
     let mut entries = String::new();
@@ -197,6 +191,9 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     }
     assert!(entries.contains("view.ended") && entries.contains("account_disabled") && !entries.contains("Claire"), "{entries}");
     assert!(says(&config, &["trace", "tail", "-n", "100", "--sealed"], "").contains("Claire Martin"));
+    assert!(people.by("rachida", &["freeze", "everything", "--reason", "Exercice"]).contains("lucarne freeze lift f-"));
+    assert!(people.by("adrien", &["freeze", "list"]).contains("Exercice"));
+    assert!(people.complains("dominique", &["engagement", "show", &engagement]).contains("Frozen by somebody in charge"));
     assert!(people.complains("rachida", &["account", "unlock", "nobody"]).contains("lucarne account list"));
     drop(node);
     names_nobody(&dir.path().join("serve.log"), secret);
@@ -253,15 +250,8 @@ async fn the_demonstration_is_seen_by_what_it_says_and_leaves_nothing_behind() {
     }
     let text = said();
     let after = |start: &str| text.split(start).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    let door = super::eye::Door {
-        viewers: ([127, 0, 0, 1], after("localhost::").parse().unwrap()).into(),
-        tls_first: None,
-        ca: after("-X509CA").into(),
-        clock: clock.clone(),
-        from: std::net::Ipv4Addr::LOCALHOST,
-        window: None,
-        exclusive: false,
-    };
+    let door =
+        super::eye::Door::at(([127, 0, 0, 1], after("localhost::").parse().unwrap()).into(), after("-X509CA").into(), &clock);
     assert!(door.ca.starts_with(dir.path()), "its files are in the temporary directory");
     let mut eye =
         Eye::through(&door, &after("\n     user name"), &after("\n     password"), PixelFormat::NATIVE, &exact(number::TIGHT))

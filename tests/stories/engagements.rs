@@ -29,6 +29,11 @@ pub struct Places {
 }
 
 pub async fn places() -> Places {
+    places_with("").await
+}
+
+/// The same, with more settings of the node.
+pub async fn places_with(more: &str) -> Places {
     let (demo, clinic, dir) = (Script::start(3, number::RAW).await, Script::start(3, number::RAW).await, TempDir::new().unwrap());
     make_certificates(dir.path(), &["localhost".to_owned()]).unwrap();
     let address = behind_tls(clinic.address, &dir).await;
@@ -37,7 +42,7 @@ pub async fn places() -> Places {
          security = \"tls\"\nca = {:?}\nmax_fps = 60\n",
         dir.path().join("ca.pem")
     );
-    let house = House::open(&format!("{}{production}", demo_site("a", demo.address))).await;
+    let house = House::open(&format!("{more}{}{production}", demo_site("a", demo.address))).await;
     Places { house, demo, _clinic: clinic, _dir: dir }
 }
 

@@ -14,6 +14,7 @@ use lucarne::rfb::server::{Event, ServerStream};
 use lucarne::rfb::{Buffer, Encode, PixelFormat, Request};
 use lucarne::tls::{Trust, for_site};
 use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -39,6 +40,8 @@ pub struct Eye {
 pub struct Door {
     pub viewers: SocketAddr,
     pub tls_first: Option<SocketAddr>,
+    /// The certificate that the workstation shows, and its key.
+    pub card: Option<(PathBuf, PathBuf)>,
     pub ca: PathBuf,
     pub clock: Clock,
     /// The address that the viewer has: any of loopback.
@@ -52,15 +55,13 @@ pub struct Door {
 impl Door {
     /// The first door of a node, for a viewer without peculiarities.
     pub fn of(house: &House) -> Self {
-        Self {
-            viewers: house.node().addresses.viewers,
-            tls_first: None,
-            ca: house.dir.path().join("ca.pem"),
-            clock: house.clock.clone(),
-            from: Ipv4Addr::LOCALHOST,
-            window: None,
-            exclusive: false,
-        }
+        Self::at(house.node().addresses.viewers, house.dir.path().join("ca.pem"), &house.clock)
+    }
+
+    /// The door in band of a node elsewhere.
+    pub fn at(viewers: SocketAddr, ca: PathBuf, clock: &Clock) -> Self {
+        let (clock, from) = (clock.clone(), Ipv4Addr::LOCALHOST);
+        Self { viewers, tls_first: None, card: None, ca, clock, from, window: None, exclusive: false }
     }
 
     /// TLS to the TLS-first door of a node, and nothing said yet.
@@ -83,7 +84,11 @@ impl Door {
     async fn open(&self, login: Login) -> Result<(TlsStream<TcpStream>, ClientHandshake), String> {
         if let Some(address) = self.tls_first {
             let tcp = self.connect(address).await;
-            return Ok((secure(&self.ca, &self.clock, tcp).await, ClientHandshake::new(login, Transport::Tls)));
+            let stream = match &self.card {
+                Some((certificate, key)) => secure_with(&self.ca, certificate, key, tcp).await?,
+                None => secure(&self.ca, &self.clock, tcp).await,
+            };
+            return Ok((stream, ClientHandshake::new(login, Transport::Tls)));
         }
         let mut handshake = ClientHandshake::new(login, Transport::Vencrypt);
         let mut tcp = self.connect(self.viewers).await;
@@ -289,6 +294,19 @@ impl Eye {
         }
         self.picture
     }
+}
+
+/// Behind a tunnel that shows a workstation's certificate.
+async fn secure_with(ca: &Path, certificate: &Path, key: &Path, tcp: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    lucarne::tls::certificates(ca).unwrap().into_iter().for_each(|ca| roots.add(ca).unwrap());
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_file(key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = lucarne::tls::certificates(certificate).unwrap();
+    let config = config.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(ServerName::try_from("localhost").unwrap(), tcp).await.map_err(|error| error.to_string())
 }
 
 async fn secure(ca: &Path, clock: &Clock, tcp: TcpStream) -> TlsStream<TcpStream> {

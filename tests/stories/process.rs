@@ -148,15 +148,7 @@ impl Served {
 
     async fn enters(&self, encodings: &[i32]) -> Eye {
         let secret = self.people.ticket(&site()).await.unwrap();
-        let door = Door {
-            viewers: ([127, 0, 0, 1], self.viewers).into(),
-            tls_first: None,
-            ca: self.dir.path().join("n1/certs/ca.pem"),
-            clock: self.clock.clone(),
-            from: std::net::Ipv4Addr::LOCALHOST,
-            window: None,
-            exclusive: false,
-        };
+        let door = Door::at(([127, 0, 0, 1], self.viewers).into(), self.dir.path().join("n1/certs/ca.pem"), &self.clock);
         Eye::through(&door, "claire", &secret, PixelFormat::NATIVE, encodings).await.unwrap()
     }
 }

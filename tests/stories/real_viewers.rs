@@ -284,8 +284,11 @@ async fn behind_a_tunnel_a_short_ticket_serves_its_own_workstation_only() {
     workstations(dir.path());
     let ca = dir.path().join("workstations.pem");
     let script = Script::start(3, number::RAW).await;
-    let settings = format!("workstations = {ca:?}\ntls_first_vnc_auth = true");
-    let house = House::with(&settings, &demo_site("a", script.address)).await;
+    let sites = format!("[workstations]\nca = {ca:?}\n{}", demo_site("a", script.address));
+    let house = House::with("tls_first_vnc_auth = true", &sites).await;
+    for name in ["poste1", "poste2"] {
+        super::workstations::is_known(&house, name, super::workstations::print_of(&dir.path().join(format!("{name}.pem")))).await;
+    }
     house.show("a").await;
     let identity = |name: &str| format!("cert = {0}/{name}.pem\nkey = {0}/{name}.key\n", dir.path().display());
     let (_tunnel1, port1) = stunnel(&house, dir.path(), &identity("poste1"));

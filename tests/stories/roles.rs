@@ -6,7 +6,7 @@ use lucarne::demo::rehearsal::{Person, file, hire};
 use lucarne::governance::account::File;
 use lucarne::governance::freeze::Scope;
 use lucarne::governance::{Kind, Paperwork, Role, Secret, Terms};
-use lucarne::id::{EngagementId, FreezeId, RequestId, SiteName};
+use lucarne::id::{EngagementId, FreezeId, RequestId, SiteName, WorkstationId};
 use lucarne::node::act::{Act, Outcome};
 use lucarne::rfb::encoding::number;
 
@@ -55,6 +55,10 @@ const TABLE: &[(&str, &[Role])] = {
         ("pause", &[Contact, Admin, Rssi, Crisis]),
         ("stop", &[Contact, Admin, Rssi, Crisis]),
         ("list_sites", &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Reviewer]),
+        ("ask_workstation", &[Admin, Rssi]),
+        ("keep_posture", &[Admin]),
+        ("retire_workstation", &[Admin, Rssi, Crisis]),
+        ("list_workstations", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
         ("ask_thaw", &[Admin, Rssi]),
         ("freeze", &[Admin, Rssi, Crisis]),
         ("list_freezes", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
@@ -68,6 +72,7 @@ const TABLE: &[(&str, &[Role])] = {
 /// Every act, with values that come as far as the act's own rules.
 fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
     let (login, id) = (|| "nobody".to_owned(), || engagement.clone());
+    let station = || WorkstationId::stored("w-none".to_owned());
     let request = || RequestId::stored("r-none".to_owned());
     let ends = terms.closes + time::Duration::days(9);
     vec![
@@ -111,6 +116,10 @@ fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
         Act::Pause { site: site.clone() },
         Act::Stop { site: site.clone() },
         Act::ListSites,
+        Act::AskWorkstation { certificate: String::new(), label: String::new(), ends: None },
+        Act::KeepPosture { workstation: station(), system: None, antivirus: None },
+        Act::RetireWorkstation { workstation: station() },
+        Act::ListWorkstations { after: None },
         Act::AskThaw { freeze: FreezeId::stored("f-none".to_owned()) },
         Act::Freeze { scope: Scope::Site { site: name("elsewhere") }, reason: String::new() },
         Act::ListFreezes,

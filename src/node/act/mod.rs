@@ -3,12 +3,12 @@
 mod outcome;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::governance::account::File;
 use crate::governance::freeze::Scope;
 use crate::governance::{Paperwork, Right, Role, Secret, Terms};
-use crate::id::{EngagementId, FreezeId, RequestId, SiteName};
+use crate::id::{EngagementId, FreezeId, RequestId, SiteName, WorkstationId};
 pub use outcome::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
@@ -88,6 +88,13 @@ pub enum Act {
         site: SiteName,
         width: u16,
         height: u16,
+    },
+    /// By the SHA-256 of its certificate, in hexadecimal.
+    AskWorkstation {
+        certificate: String,
+        label: String,
+        #[serde(default, with = "time::serde::rfc3339::option")]
+        ends: Option<OffsetDateTime>,
     },
     AskThaw {
         freeze: FreezeId,
@@ -193,6 +200,20 @@ pub enum Act {
         site: SiteName,
     },
 
+    /// When a workstation was brought up to date last; what is not given stays.
+    KeepPosture {
+        workstation: WorkstationId,
+        system: Option<Date>,
+        antivirus: Option<Date>,
+    },
+    /// Nobody looks from it any more.
+    RetireWorkstation {
+        workstation: WorkstationId,
+    },
+    ListWorkstations {
+        #[serde(default)]
+        after: Option<WorkstationId>,
+    },
     /// Ends every picture of it at once, until two people lift that.
     Freeze {
         #[serde(flatten)]
@@ -227,6 +248,7 @@ impl Act {
             | Self::AskProlong { .. }
             | Self::AskPaper { .. }
             | Self::AskSite { .. }
+            | Self::AskWorkstation { .. }
             | Self::AskThaw { .. }
             | Self::AskMasks { .. } => Right::Ask,
             Self::Approve { .. } => Right::Approve,
@@ -234,12 +256,12 @@ impl Act {
                 Right::CallOff
             }
             Self::Revoke { .. } => Right::Withdraw,
-            Self::DisableAccount { .. } | Self::EndAccount { .. } => Right::Disable,
+            Self::DisableAccount { .. } | Self::EndAccount { .. } | Self::RetireWorkstation { .. } => Right::Disable,
             Self::UnlockAccount { .. } => Right::Unlock,
-            Self::KeepFile { .. } => Right::KeepFiles,
+            Self::KeepFile { .. } | Self::KeepPosture { .. } => Right::KeepFiles,
             Self::Review { .. } => Right::Review,
             Self::ListAccounts { .. } | Self::ListRequests => Right::SeeAccounts,
-            Self::Compliance | Self::ListFreezes => Right::Oversee,
+            Self::Compliance | Self::ListFreezes | Self::ListWorkstations { .. } => Right::Oversee,
             Self::Freeze { .. } => Right::Freeze,
             Self::Plan { .. } | Self::PlanAgain { .. } | Self::Assign { .. } | Self::GiveTo { .. } | Self::Notice { .. } => {
                 Right::Plan
@@ -271,6 +293,7 @@ impl Act {
             Self::AskPaper { .. } => "ask_paper",
             Self::AskSite { .. } => "ask_site",
             Self::AskMasks { .. } => "ask_masks",
+            Self::AskWorkstation { .. } => "ask_workstation",
             Self::AskThaw { .. } => "ask_thaw",
             Self::ListRequests => "list_requests",
             Self::Approve { .. } => "approve",
@@ -297,6 +320,9 @@ impl Act {
             Self::Show { .. } => "show",
             Self::Pause { .. } => "pause",
             Self::Stop { .. } => "stop",
+            Self::KeepPosture { .. } => "keep_posture",
+            Self::RetireWorkstation { .. } => "retire_workstation",
+            Self::ListWorkstations { .. } => "list_workstations",
             Self::Freeze { .. } => "freeze",
             Self::ListFreezes => "list_freezes",
             Self::Compliance => "compliance",

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
-use crate::governance::{Account, Engagement, Freeze, Paper, Refusal, Roles, Secret, Standing, State};
-use crate::id::{EngagementId, RequestId};
+use crate::governance::{Account, Engagement, Freeze, Paper, Refusal, Roles, Secret, Standing, State, Workstation};
+use crate::id::{EngagementId, RequestId, WorkstationId};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -72,6 +72,11 @@ pub enum Outcome {
         /// There are more after this one.
         next: Option<EngagementId>,
     },
+    Workstations {
+        workstations: Vec<Workstation>,
+        /// There are more after this one.
+        next: Option<WorkstationId>,
+    },
     Freezes {
         freezes: Vec<Frozen>,
     },
@@ -101,6 +106,7 @@ impl Outcome {
         match self {
             Self::Accounts { next: Some(after), .. } => Some(Act::ListAccounts { after: Some(after.clone()) }),
             Self::Engagements { next: Some(after), .. } => Some(Act::ListEngagements { after: Some(after.clone()) }),
+            Self::Workstations { next: Some(after), .. } => Some(Act::ListWorkstations { after: Some(after.clone()) }),
             _ => None,
         }
     }

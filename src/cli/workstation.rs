@@ -1,0 +1,62 @@
+//! `lucarne workstation`: from where auditors look.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use time::Date;
+
+use super::people::{day, midnight};
+use super::session::Terminal;
+use crate::id::{WorkstationId, hex};
+use crate::node::act::Act;
+use crate::tls::{certificates, fingerprint};
+
+#[derive(Subcommand)]
+pub(super) enum WorkstationCommand {
+    /// Ask for a workstation to be known; another person approves it
+    Add {
+        /// What people call it
+        label: String,
+        /// Its certificate (PEM)
+        #[arg(long)]
+        certificate: PathBuf,
+        /// The day on which it is to be known no longer
+        #[arg(long, value_parser = day)]
+        ends: Option<Date>,
+    },
+    /// Declare when it was brought up to date last
+    Posture {
+        workstation: String,
+        #[arg(long, value_parser = day)]
+        system: Option<Date>,
+        #[arg(long, value_parser = day)]
+        antivirus: Option<Date>,
+    },
+    /// Nobody looks from it any more; whoever does is shown nothing more
+    Retire { workstation: String },
+    /// Those that are known
+    List,
+}
+
+/// What binds a ticket to the workstation of a certificate file.
+pub(super) fn fingerprint_of(file: &std::path::Path) -> Result<[u8; 32]> {
+    let chain = certificates(file)?;
+    chain.first().map(fingerprint).with_context(|| format!("{} holds no certificate", file.display()))
+}
+
+pub(super) async fn workstation(terminal: &Terminal<'_>, command: WorkstationCommand) -> Result<ExitCode> {
+    use WorkstationCommand as C;
+    let id = WorkstationId::stored;
+    terminal
+        .order(match command {
+            C::Add { label, certificate, ends } => {
+                Act::AskWorkstation { certificate: hex(&fingerprint_of(&certificate)?), label, ends: ends.map(midnight) }
+            }
+            C::Posture { workstation, system, antivirus } => Act::KeepPosture { workstation: id(workstation), system, antivirus },
+            C::Retire { workstation } => Act::RetireWorkstation { workstation: id(workstation) },
+            C::List => Act::ListWorkstations { after: None },
+        })
+        .await
+}

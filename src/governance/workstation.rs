@@ -1,0 +1,85 @@
+//! Workstations: known by their certificate, in order by what is declared of them (R30, R31, R50).
+
+use serde::{Deserialize, Serialize};
+use time::{Date, Duration, OffsetDateTime};
+
+use super::engagement::Class;
+use super::{Check, Refusal};
+use crate::id::WorkstationId;
+
+/// A registered workstation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workstation {
+    pub id: WorkstationId,
+    /// SHA-256 of its certificate, in hexadecimal.
+    pub fingerprint: String,
+    /// What people call it.
+    pub label: String,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub ends: Option<OffsetDateTime>,
+    pub posture: Posture,
+    pub retired: bool,
+}
+
+/// What somebody declares of a workstation: the days on which it was brought up to date last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posture {
+    pub system: Option<Date>,
+    pub antivirus: Option<Date>,
+}
+
+impl Posture {
+    /// What is not given stays; days that have come.
+    pub fn with(self, news: Self, today: Date) -> Result<Self, Refusal> {
+        if [news.system, news.antivirus].into_iter().flatten().any(|day| day > today) {
+            return Err(Refusal::DateImpossible);
+        }
+        Ok(Self { system: news.system.or(self.system), antivirus: news.antivirus.or(self.antivirus) })
+    }
+}
+
+/// What is asked of workstations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// The least class of engagements that are looked at from registered workstations alone.
+    pub from: Class,
+    /// How old what was declared may be; `None`: nothing need be declared.
+    pub posture: Option<Duration>,
+}
+
+/// Where somebody looks from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Workplace {
+    /// It has shown no certificate.
+    Bare,
+    /// Its certificate is good, and nobody has registered it.
+    Unregistered,
+    Registered(Workstation),
+}
+
+impl Workplace {
+    /// What a workstation must have for an engagement of a class, each with its rule. One that was retired is refused
+    /// wherever it shows its certificate.
+    pub fn checks(&self, demand: Option<&Demand>, class: Class, now: OffsetDateTime) -> Vec<Check> {
+        let demand = demand.filter(|demand| class >= demand.from);
+        let known = match self {
+            Self::Registered(workstation) => workstation.stands(now).err(),
+            Self::Bare => demand.map(|_| Refusal::NeedsTunnel),
+            Self::Unregistered => demand.map(|_| Refusal::WorkstationUnknown),
+        };
+        let mut checks = vec![Check::new("R50", known)];
+        if let (Self::Registered(Workstation { posture, .. }), Some(longest)) = (self, demand.and_then(|demand| demand.posture)) {
+            let stale = |day: Option<Date>| day.is_none_or(|day| now.date() - day > longest);
+            checks.push(Check::new("R30", stale(posture.system).then_some(Refusal::SystemStale)));
+            checks.push(Check::new("R31", stale(posture.antivirus).then_some(Refusal::AntivirusStale)));
+        }
+        checks
+    }
+}
+
+impl Workstation {
+    fn stands(&self, now: OffsetDateTime) -> Result<(), Refusal> {
+        let over = self.retired || self.ends.is_some_and(|ends| now >= ends);
+        if over { Err(Refusal::WorkstationRetired) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,57 @@
+//! Workstations.
+
+use super::{Reads, StoreError, Work, document, text_of};
+use crate::governance::Workstation;
+use crate::id::WorkstationId;
+
+/// Reading workstations.
+pub trait Workstations: Reads {
+    /// The one with this certificate, by its SHA-256 in hexadecimal.
+    fn workstation(&self, fingerprint: &str) -> impl Future<Output = Result<Option<Workstation>, StoreError>> + Send {
+        async move {
+            let row = sqlx::query("SELECT document FROM workstations WHERE fingerprint = $1").bind(fingerprint);
+            self.rows(row).await?.first().map(|row| document(row, 0, "workstation")).transpose()
+        }
+    }
+
+    fn workstation_of(&self, id: &WorkstationId) -> impl Future<Output = Result<Option<Workstation>, StoreError>> + Send {
+        async move {
+            let row = sqlx::query("SELECT document FROM workstations WHERE id = $1").bind(id.as_str());
+            self.rows(row).await?.first().map(|row| document(row, 0, "workstation")).transpose()
+        }
+    }
+
+    /// So many, in the order in which they came, after one.
+    fn workstations_after(
+        &self,
+        id: Option<&WorkstationId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Workstation>, StoreError>> + Send {
+        async move {
+            let rows = sqlx::query(
+                "SELECT document FROM workstations WHERE place > COALESCE((SELECT place FROM workstations WHERE id = $1), 0) \
+                 ORDER BY place LIMIT $2",
+            );
+            let rows = rows.bind(id.map(WorkstationId::as_str)).bind(limit as i64);
+            self.rows(rows).await?.iter().map(|row| document(row, 0, "workstation")).collect()
+        }
+    }
+}
+
+impl<R: Reads> Workstations for R {}
+
+impl Work<'_> {
+    /// False: one with this certificate is there already.
+    pub async fn add_workstation(&self, workstation: &Workstation) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "INSERT INTO workstations (id, fingerprint, document) VALUES ($1, $2, $3) ON CONFLICT (fingerprint) DO NOTHING",
+        );
+        let row = row.bind(workstation.id.as_str()).bind(workstation.fingerprint.as_str());
+        Ok(self.run(row.bind(text_of(workstation, "workstation")?)).await? == 1)
+    }
+
+    pub async fn save_workstation(&self, workstation: &Workstation) -> Result<(), StoreError> {
+        let row = sqlx::query("UPDATE workstations SET document = $1 WHERE id = $2").bind(text_of(workstation, "workstation")?);
+        self.run(row.bind(workstation.id.as_str())).await.map(|_| ())
+    }
+}
