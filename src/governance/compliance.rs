@@ -17,6 +17,12 @@ pub struct Facts {
     /// Engagements that nobody answers for.
     pub orphans: Vec<EngagementId>,
     pub trace_is_writing: bool,
+    /// Viewers are answered in networks of theirs alone.
+    pub viewers_in_networks: bool,
+    /// Auditors work from networks of theirs alone.
+    pub auditors_on_premises: bool,
+    /// Certificates of workstations are looked up in lists of revocations.
+    pub revocations_are_read: bool,
     pub now: OffsetDateTime,
 }
 
@@ -143,8 +149,8 @@ const CLAUSES: &[(&str, &str, By)] = {
         ("pas autorisés à installer des logiciels", "the browser's page", Nothing),
         ("parc logiciel contrôlé automatiquement", "inventory and signed releases", Nothing),
         ("logiciels supplémentaires : validation hiérarchique", "two people approve each site's settings", Control(sites)),
-        ("postes maintenus à jour", "versions of workstations", Nothing),
-        ("anti-virus à jour", "declared posture of workstations", Nothing),
+        ("postes maintenus à jour", "the day of each workstation's last update", Control(posture)),
+        ("anti-virus à jour", "the day of each antivirus's last update", Control(posture)),
         (
             "mots de passe conformes aux recommandations de la CNIL",
             "a profile of rules, a second factor, slowed guessing",
@@ -158,16 +164,16 @@ const CLAUSES: &[(&str, &str, By)] = {
         ("la liste est revue régulièrement", "90 days for those who administer, 180 for others", Control(reviews)),
         ("se mettre en veille au bout de 60 minutes", "a viewer before which nobody sits is locked", Build),
         ("segmenté logiquement, cloisonnement", "a listener each for viewers, orders and measures", Build),
-        ("les postes sont isolés des autres services", "networks of viewers", Nothing),
+        ("les postes sont isolés des autres services", "viewers from elsewhere are closed unanswered", Control(networks)),
         ("tous les flux contrôlés par un firewall", "a table of flows", Nothing),
-        ("seuls les flux nécessaires autorisés", "the process connects to its sites' ports alone", Build),
+        ("seuls les flux nécessaires autorisés", "to its sites' ports alone, and where their names may lead", Build),
         ("toutes les connexions tracées par l'outil", "no trace, no picture", Control(trace)),
         ("tous les flux réseau tracés par le firewall", "both ends of each connection in the trace", Nothing),
         ("traçabilité sauvegardée", "copies of the trace", Nothing),
         ("délais de conservation en fonction de la sensibilité", "retention by class", Nothing),
         ("déclarations adéquates auprès de la CNIL", "the register's sheet", Nothing),
-        ("réalisées à partir des locaux", "networks of auditors", Nothing),
-        ("contrôle d'accès par cartes à puce", "certificates of cards, and their revocation", Nothing),
+        ("réalisées à partir des locaux", "each role works from its networks", Control(premises)),
+        ("contrôle d'accès par cartes à puce", "known workstations, by certificates that are not revoked", Control(cards)),
         ("seuls les personnels habilités à accéder aux locaux", "doors", People),
         ("bureaux fermés à clé", "keys", People),
         ("gérer les incidents opérationnels ou de sécurité", "records of incidents", Nothing),
@@ -217,6 +223,24 @@ fn reviews(facts: &Facts) -> Option<String> {
     let logins: Vec<&str> = overdue.map(|account| account.login.as_str()).collect();
     named(&logins, "overdue:")
         .or_else(|| unless(facts.policy.suspend_overdue, "accounts.suspend_overdue = false: an overdue review suspends nobody"))
+}
+
+fn posture(facts: &Facts) -> Option<String> {
+    let asked = facts.policy.workstations.is_some_and(|demand| demand.posture.is_some());
+    unless(asked, "workstations.posture_days is not set: nothing is asked")
+}
+
+fn networks(facts: &Facts) -> Option<String> {
+    unless(facts.viewers_in_networks, "viewers.networks is not set: viewers come from anywhere")
+}
+
+fn premises(facts: &Facts) -> Option<String> {
+    unless(facts.auditors_on_premises, "accounts.networks has no auditor: they look from anywhere")
+}
+
+fn cards(facts: &Facts) -> Option<String> {
+    unless(facts.policy.workstations.is_some(), "workstations.ca is not set: no certificate is asked for")
+        .or_else(|| unless(facts.revocations_are_read, "workstations.revocations is empty: revoked certificates count"))
 }
 
 fn trace(facts: &Facts) -> Option<String> {

@@ -98,6 +98,23 @@ pub struct Shared {
     /// An act may have changed who may look.
     changed: Notify,
     post: Post,
+    declared: Declared,
+}
+
+/// What the plan's clauses ask of the settings.
+#[derive(Debug, Clone, Copy)]
+struct Declared {
+    viewers_in_networks: bool,
+    revocations_are_read: bool,
+}
+
+impl Declared {
+    fn of(config: &Config) -> Self {
+        Self {
+            viewers_in_networks: !config.viewers.networks.are_anywhere(),
+            revocations_are_read: !config.workstations.revocations.is_empty(),
+        }
+    }
 }
 
 /// Where a node listens.
@@ -235,6 +252,7 @@ impl Node {
             owing: AtomicBool::new(false),
             changed: Notify::new(),
             post: Post::of(&config.data),
+            declared: Declared::of(config),
         });
         let addresses = listening::listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
