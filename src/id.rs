@@ -68,6 +68,11 @@ id!(
     "f-"
 );
 id!(
+    /// Something that went wrong.
+    IncidentId,
+    "i-"
+);
+id!(
     /// A registered workstation.
     WorkstationId,
     "w-"

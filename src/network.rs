@@ -18,9 +18,9 @@ impl Networks {
         self.0.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&address)))
     }
 
-    /// None were given: any address is in.
+    /// None were given, or one that holds every address.
     pub fn are_anywhere(&self) -> bool {
-        self.0.is_none()
+        self.0.as_ref().is_none_or(|networks| networks.iter().any(|network| network.prefix_len() == 0))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &IpNet> {

@@ -11,9 +11,10 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::server::{VerifierBuilderError, WantsServerCert, WebPkiClientVerifier};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion, version,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
+    version,
 };
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -120,25 +121,33 @@ fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>
 }
 
 impl Papers {
-    fn judge(&self) -> Result<Option<Judge>, TlsError> {
-        let Some(ca) = &self.workstations else { return Ok(None) };
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider());
+    fn roots(&self) -> Result<Option<Arc<RootCertStore>>, TlsError> {
+        self.workstations.as_ref().map(|ca| roots(ca).map(Arc::new)).transpose()
+    }
+
+    /// By the lists as they are now.
+    fn judge(&self, roots: Option<&Arc<RootCertStore>>) -> Result<Option<Judge>, TlsError> {
+        let Some(roots) = roots else { return Ok(None) };
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
         let lists = self.revocations.iter().map(|path| revocations(path)).collect::<Result<Vec<_>, _>>()?;
         let verifier = verifier.with_crls(lists.into_iter().flatten()).enforce_revocation_expiration();
         Ok(Some(verifier.build()?))
+    }
+
+    fn builder(&self, judge: Option<Judge>, clock: &Clock) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, TlsError> {
+        let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()))
+            .with_protocol_versions(versions(self.tls12))?;
+        Ok(match judge {
+            None => builder.with_no_client_auth(),
+            Some(judge) => builder.with_client_cert_verifier(judge),
+        })
     }
 
     fn config(&self, judge: Option<Judge>, clock: &Clock) -> Result<ServerConfig, TlsError> {
         let chain = certificates(&self.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&self.key)
             .map_err(|error| TlsError::File { path: self.key.clone(), reason: error.to_string() })?;
-        let builder = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()))
-            .with_protocol_versions(versions(self.tls12))?;
-        let builder = match judge {
-            None => builder.with_no_client_auth(),
-            Some(judge) => builder.with_client_cert_verifier(judge),
-        };
-        let mut config = builder.with_single_cert(chain, key)?;
+        let mut config = self.builder(judge, clock)?.with_single_cert(chain, key)?;
         config.require_ems = true;
         Ok(config)
     }
@@ -152,8 +161,8 @@ fn looks(files: &[PathBuf]) -> Looks {
     files.iter().map(look).collect()
 }
 
-/// What viewers meet. It can be read again while the node runs: handshakes that begin later meet the new one, sessions
-/// that run go on.
+/// What viewers meet. It can be read again while the node runs: handshakes that begin later meet the new one; sessions
+/// that run go on, unless their workstation's certificate no longer counts.
 #[derive(Debug)]
 pub struct ForViewers {
     papers: Papers,
@@ -164,6 +173,8 @@ pub struct ForViewers {
 #[derive(Debug, Clone)]
 struct Met {
     config: Arc<ServerConfig>,
+    /// Who signs workstations' certificates.
+    roots: Option<Arc<RootCertStore>>,
     judge: Option<Judge>,
     looks: Looks,
 }
@@ -172,8 +183,18 @@ impl Met {
     fn of(papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
         // Before they are read: what changes meanwhile is read again.
         let looks = looks(&papers.revocations);
-        let judge = papers.judge()?;
-        Ok(Self { config: Arc::new(papers.config(judge.clone(), clock)?), judge, looks })
+        let roots = papers.roots()?;
+        let judge = papers.judge(roots.as_ref())?;
+        Ok(Self { config: Arc::new(papers.config(judge.clone(), clock)?), roots, judge, looks })
+    }
+
+    /// The same certificate and authorities, with the lists of revocations as they are now.
+    fn with_lists_of_now(&self, papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
+        let (looks, roots) = (looks(&papers.revocations), self.roots.clone());
+        let judge = papers.judge(roots.as_ref())?;
+        let mut config = papers.builder(judge.clone(), clock)?.with_cert_resolver(Arc::clone(&self.config.cert_resolver));
+        config.require_ems = true;
+        Ok(Self { config: Arc::new(config), roots, judge, looks })
     }
 }
 
@@ -196,8 +217,17 @@ impl ForViewers {
         trusts(self.met().judge.as_ref(), chain, now)
     }
 
-    pub fn revocations_have_changed(&self) -> bool {
-        self.met().looks != looks(&self.papers.revocations)
+    /// If a list of revocations has changed since it was read, all of them are read again, whatever else is wrong with the
+    /// other papers, and new handshakes meet them. Gives their SHA-256; `None`: nothing has changed.
+    pub fn read_lists(&self) -> Result<Option<Vec<[u8; 32]>>, TlsError> {
+        let met = self.met();
+        if met.looks == looks(&self.papers.revocations) {
+            return Ok(None);
+        }
+        let met = met.with_lists_of_now(&self.papers, &self.clock)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = met;
+        let print = |path: &PathBuf| std::fs::read(path).map(|bytes| Sha256::digest(bytes).into()).unwrap_or_default();
+        Ok(Some(self.papers.revocations.iter().map(print).collect()))
     }
 
     /// Reads the files again; nobody meets them before [`ForViewers::meet`].

@@ -152,7 +152,7 @@ fn class(text: &str) -> Result<Class, String> {
     [Class::C1, Class::C2, Class::C3].into_iter().find(|class| class.name() == text).ok_or_else(|| "use C1, C2 or C3".to_owned())
 }
 
-fn moment(text: &str) -> Result<OffsetDateTime, String> {
+pub(super) fn moment(text: &str) -> Result<OffsetDateTime, String> {
     let minute = format_description!("[year]-[month]-[day]T[hour]:[minute]Z");
     let short = PrimitiveDateTime::parse(text, minute).map(PrimitiveDateTime::assume_utc);
     short.or_else(|_| OffsetDateTime::parse(text, &Rfc3339)).map_err(|_| "write a time such as 2026-12-01T09:00Z".to_owned())

@@ -3,8 +3,10 @@
 mod check;
 mod demo;
 mod engagement;
+mod incident;
 mod init;
 mod people;
+mod policy;
 mod print;
 mod sandbox;
 mod serve;
@@ -82,6 +84,12 @@ enum Command {
     /// Visits and audits
     #[command(subcommand)]
     Engagement(engagement::EngagementCommand),
+    /// What the settings come to
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// What went wrong, and what was done about it
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Workstations from which auditors look
     #[command(subcommand)]
     Workstation(workstation::WorkstationCommand),
@@ -129,6 +137,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             block_on(serve::run(&config, &clock))
         }
         Command::Check => block_on(check::run(&config()?, &clock, json)),
+        Command::Policy(command) => policy::run(&config()?, command, json),
         Command::Migrate => block_on(serve::migrate(&config()?, &clock)),
         Command::Trace(command) => block_on(tail::run(&config()?, &command, &clock, json)),
         command => {
@@ -148,6 +157,7 @@ async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode>
         Command::Paper(command) => people::paper(terminal, command).await,
         Command::Site(command) => people::site(terminal, command).await,
         Command::Engagement(command) => engagement::engagement(terminal, command).await,
+        Command::Incident(command) => incident::incident(terminal, command).await,
         Command::Workstation(command) => workstation::workstation(terminal, command).await,
         Command::Freeze(command) => people::freeze(terminal, command).await,
         Command::Compliance => terminal.order(Act::Compliance).await,

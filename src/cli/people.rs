@@ -181,7 +181,7 @@ pub(super) enum PaperCommand {
 }
 
 fn paperwork(text: &str) -> Result<Paperwork, String> {
-    Paperwork::ALL.into_iter().find(|paper| paper.name() == text).ok_or_else(|| "use charter or procedure".to_owned())
+    Paperwork::ALL.into_iter().find(|paper| paper.name() == text).ok_or_else(|| "use charter, procedure or runbook".to_owned())
 }
 
 pub(super) async fn paper(terminal: &Terminal<'_>, command: PaperCommand) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use time::macros::format_description;
 
 use crate::governance::compliance::{Commitment, Standing};
-use crate::governance::{Role, Workstation};
+use crate::governance::{Incident, Role, Workstation};
 use crate::node::act::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
@@ -54,6 +54,8 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             println!("{state:?}");
             checks.iter().for_each(rule);
         }
+        Outcome::Reported { incident } => println!("reported  {incident}; those whom it falls to take care of it"),
+        Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
         Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
         Outcome::Freezes { freezes } => frozen(freezes)?,
         Outcome::Compliance { clauses } => clauses.iter().for_each(commitment),
@@ -139,6 +141,22 @@ fn engagement(planned: &Planned) {
         window(terms.closes),
         terms.purpose
     );
+}
+
+fn incident(incident: &Incident) {
+    let minute = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    let at = |at: time::OffsetDateTime| at.format(minute).unwrap_or_default();
+    let (stage, nature) = (incident.stage().name(), incident.nature.name());
+    println!("{}  {stage:<9} {nature:<11} known since {} UTC  {}", incident.id, at(incident.known), incident.title);
+    if let Some(by) = incident.to_be_told_by() {
+        println!("{:<24} ! the authority is to be told by {} UTC: lucarne incident told {} REFERENCE", "", at(by), incident.id);
+    }
+    for step in &incident.steps {
+        println!("{:<24} {} {:<9} {}", "", at(step.at), step.stage.name(), step.note);
+    }
+    if !incident.links.is_empty() {
+        println!("{:<24} about {}", "", serde_json::to_string(&incident.links).unwrap_or_default());
+    }
 }
 
 fn workstation(workstation: &Workstation) {

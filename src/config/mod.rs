@@ -2,6 +2,7 @@
 //! to write there; a [`Config`] in hand can be run.
 
 mod accounts;
+pub mod flows;
 mod networks;
 mod store;
 mod workstations;
@@ -173,7 +174,10 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         }
         sites.push(site);
     }
-    let (accounts, workstations) = (accounts::checked(written.accounts)?, workstations::checked(written.workstations, folder)?);
+    let (accounts, workstations) = (
+        accounts::checked(written.accounts)?,
+        workstations::checked(written.workstations, written.viewers.tls_first.is_some(), folder)?,
+    );
     let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
     Ok(Config {
         node: written.node.name.into_inner(),

@@ -13,6 +13,8 @@ use super::written::{self, At};
 pub struct Postgres {
     /// With the password and the trust.
     pub url: Zeroizing<String>,
+    /// A name, an address, or a folder of this machine.
+    pub host: String,
     pub port: u16,
     /// Who signed its certificate: read at each connection.
     pub ca: Option<PathBuf>,
@@ -52,9 +54,8 @@ fn host_and_port(rest: &str) -> Option<(String, u16)> {
     (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
-fn is_this_machine(host: &str) -> bool {
-    let folder = host.starts_with("%2F");
-    folder || host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+pub(super) fn is_this_machine(host: &str) -> bool {
+    host.starts_with("%2F") || host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 pub(super) fn checked(store: written::Store, folder: &Path) -> Result<Option<Postgres>, At> {
@@ -105,5 +106,5 @@ pub(super) fn checked(store: written::Store, folder: &Path) -> Result<Option<Pos
         url.push_str("&password=");
         url.push_str(&encoded(text.trim_end_matches(['\r', '\n'])));
     }
-    Ok(Some(Postgres { url, port, ca }))
+    Ok(Some(Postgres { url, host, port, ca }))
 }

@@ -127,8 +127,8 @@ impl Default for Accounts {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Workstations {
-    pub ca: Option<PathBuf>,
-    pub revocations: Vec<PathBuf>,
+    pub ca: Option<Spanned<PathBuf>>,
+    pub revocations: Option<Spanned<Vec<PathBuf>>>,
     pub required_from: Option<Spanned<Class>>,
     pub posture_days: Option<Spanned<i64>>,
 }

@@ -19,6 +19,8 @@ pub struct Actor {
     suspended: bool,
     /// The login has lain unused, or its password is over.
     stale: Option<Refusal>,
+    /// That it was used now is to be written down.
+    owed: bool,
 }
 
 impl Actor {
@@ -64,15 +66,19 @@ impl Desk {
                 (now - found.used > self.policy.idle).then_some(Refusal::SessionOver)
             }
         };
-        if stale.is_none() && now - found.used > USED {
-            // A store that takes no writes keeps nobody from taking rights away.
-            if let Err(error) = self.store.use_login(&login, now).await {
-                tracing::warn!(%error, "a login counts as unused since a while ago");
-            }
-        }
+        let owed = stale.is_none() && now - found.used > USED;
         let owes_charter = account.roles.has(Role::Auditor)
             && self.store.paper(Paperwork::Charter).await?.is_some_and(|paper| account.charter.as_ref() != Some(&paper));
         let suspended = self.policy.suspend_overdue && account.review_overdue(now);
-        Ok(Actor { account, login, owes_charter, suspended, stale })
+        Ok(Actor { account, login, owes_charter, suspended, stale, owed })
+    }
+
+    /// Once the act is done: nobody who takes rights away waits for a store that takes no writes.
+    pub async fn was_used(&self, actor: &Actor) {
+        if actor.owed
+            && let Err(error) = self.store.use_login(&actor.login, self.clock.wall()).await
+        {
+            tracing::warn!(%error, "a login counts as unused since a while ago");
+        }
     }
 }

@@ -122,7 +122,7 @@ impl Desk {
     ) -> Result<(Vec<(Engagement, State)>, Option<EngagementId>), DeskError> {
         let (account, mut found) = (actor.account(), Vec::new());
         let page = self.store.engagements_after(after, limit).await?;
-        let next = (page.len() == limit).then(|| page.last().map(|last| last.id.clone())).flatten();
+        let next = page.next(|last| last.id.clone());
         let concerns = |engagement: &Engagement| {
             account.roles.iter().any(|role| match role {
                 Role::Auditor => engagement.auditors.contains(&account.id),
@@ -131,7 +131,7 @@ impl Desk {
                 Role::Admin | Role::Rssi | Role::Dpo | Role::Crisis | Role::Reviewer => true,
             })
         };
-        for engagement in page.into_iter().filter(concerns) {
+        for engagement in page.rows.into_iter().filter(concerns) {
             let mut matter = self.matter(&self.store, &engagement.id).await?;
             let state = matter.state();
             if let Some(notice) = &mut matter.engagement.notice {

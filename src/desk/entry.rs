@@ -14,7 +14,7 @@ use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::lockout::{Failures, Way};
 use crate::governance::password::{Age, HISTORY};
-use crate::governance::{Account, Login, Paperwork, Refusal, Role, Roles};
+use crate::governance::{Account, Login, Paperwork, Refusal, Right, Role, Roles};
 use crate::id::{AccountId, random};
 use crate::store::{Accounts, FourEyes, Work};
 use crate::trace::Event;
@@ -111,9 +111,13 @@ impl Desk {
             return Err(Refusal::AccountAsleep.into());
         }
         account.stands(&self.policy, now)?;
-        self.premises.admit(&account.roles, knock.from)?;
         let work = self.store.begin().await?;
         self.show_factor(&work, &account, knock.code).await?;
+        // Only now: it tells that all else was right. Who may take rights away comes in from anywhere, as each order is
+        // asked again.
+        if !account.roles.may(Right::TakeAway, None) {
+            self.premises.admit(&account.roles, knock.from)?;
+        }
         let (token, device) = (letters::<26>(), knock.device.filter(|_| !bucket.is_empty()));
         let device = device.map_or_else(letters::<26>, |device| Zeroizing::new(device.to_owned()));
         // What the rules look at may have changed while the password was hashed.

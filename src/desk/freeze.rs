@@ -5,20 +5,32 @@ use crate::governance::Freeze;
 use crate::governance::freeze::Scope;
 use crate::governance::policy::short_text;
 use crate::id::FreezeId;
+use crate::store::Freezes;
 use crate::trace::Event;
 
 impl Desk {
-    /// Nobody is let in to what is frozen from now on. The node ends its pictures before it calls this.
+    /// Nobody is let in to what is frozen from now on; what is frozen already is not frozen twice. The node ends its
+    /// pictures before it calls this. A reason that cannot be kept stands in nobody's way.
     pub async fn freeze(&self, actor: &Actor, scope: Scope, reason: &str) -> Result<FreezeId, DeskError> {
-        let (reason, by) = (short_text(reason)?, actor.account().id.clone());
-        let freeze = Freeze { id: FreezeId::random(), scope, reason, by, at: self.clock.wall() };
+        let reason = short_text(reason).unwrap_or_else(|_| NO_REASON.to_owned());
         let work = self.store.begin().await?;
-        work.add_freeze(&freeze).await?;
-        let event = about(Event::new("freeze.begun").outcome("ok").public("freeze", freeze.id.as_str()), &freeze.scope);
+        let in_force = work.freezes().await?.into_iter().find(|freeze| freeze.scope == scope);
+        let by = actor.account().id.clone();
+        let (freeze, kind) = match in_force {
+            Some(freeze) => (freeze, "freeze.confirmed"),
+            None => (Freeze { id: FreezeId::random(), scope, reason, by, at: self.clock.wall() }, "freeze.begun"),
+        };
+        if kind == "freeze.begun" {
+            work.add_freeze(&freeze).await?;
+        }
+        let event = about(Event::new(kind).outcome("ok").public("freeze", freeze.id.as_str()), &freeze.scope);
         self.record(work, event.sealed("reason", freeze.reason).sealed("by", actor.account().id.as_str())).await?;
         Ok(freeze.id)
     }
 }
+
+/// In place of a reason that is empty or too long.
+const NO_REASON: &str = "(sans motif / no reason)";
 
 /// What is frozen, for the trace.
 fn about(event: Event, scope: &Scope) -> Event {

@@ -130,12 +130,12 @@ impl Desk {
         if !account.enabled || !account.enrolled {
             return Err(Refusal::LoginWrong.into());
         }
-        self.premises.admit(&account.roles, knock.from)?;
         let known = self.store.passwords(&account.id, HISTORY - 1).await?;
         let current = known.first().ok_or(Refusal::LoginWrong)?;
         // What else is wrong is told to the account's owner alone, and counts against nobody. The digits are not used up
         // by it.
         self.show_factor(&self.store.begin().await?, &account, knock.code).await?;
+        self.premises.admit(&account.roles, knock.from)?;
         let work = self.store.begin().await?;
         work.forget_failures(&account.id, &bucket).await?;
         work.commit().await?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::engagement::Class;
 use super::{Account, Policy, Profile, Role};
 use crate::id::{EngagementId, SiteName};
 
@@ -12,6 +13,7 @@ pub struct Facts {
     pub accounts: Vec<Account>,
     pub has_charter: bool,
     pub has_procedure: bool,
+    pub has_runbook: bool,
     /// Sites whose settings no two people approved.
     pub unapproved: Vec<SiteName>,
     /// Engagements that nobody answers for.
@@ -21,7 +23,7 @@ pub struct Facts {
     pub viewers_in_networks: bool,
     /// Auditors work from networks of theirs alone.
     pub auditors_on_premises: bool,
-    /// Certificates of workstations are looked up in lists of revocations.
+    /// Certificates of workstations are looked up in lists of revocations, and these can be read.
     pub revocations_are_read: bool,
     pub now: OffsetDateTime,
 }
@@ -176,10 +178,14 @@ const CLAUSES: &[(&str, &str, By)] = {
         ("contrôle d'accès par cartes à puce", "known workstations, by certificates that are not revoked", Control(cards)),
         ("seuls les personnels habilités à accéder aux locaux", "doors", People),
         ("bureaux fermés à clé", "keys", People),
-        ("gérer les incidents opérationnels ou de sécurité", "records of incidents", Nothing),
+        ("gérer les incidents opérationnels ou de sécurité", "records of incidents, and a freeze that two people lift", Build),
         ("les membres d'une cellule de crise sont désignés", "somebody has the role", Control(crisis)),
-        ("fonctionnement et processus formalisés", "states of incidents", Nothing),
-        ("médecin pouvant intervenir", "alerts to the physician", Nothing),
+        (
+            "fonctionnement et processus formalisés",
+            "stages with their times, the 72 hours, the runbook in force",
+            Control(runbook),
+        ),
+        ("médecin pouvant intervenir", "what was disclosed of health data is for physicians", Control(physician)),
         ("partagée par plusieurs acteurs, continuité", "two people at least for each part", Control(continuity)),
         ("audits de ses services, plans de remédiation", "findings with owner and day", Nothing),
         ("personnes concernées peuvent diligenter un audit", "receipts of sessions", Nothing),
@@ -227,7 +233,7 @@ fn reviews(facts: &Facts) -> Option<String> {
 
 fn posture(facts: &Facts) -> Option<String> {
     let asked = facts.policy.workstations.is_some_and(|demand| demand.posture.is_some());
-    unless(asked, "workstations.posture_days is not set: nothing is asked")
+    unless(asked, "workstations.posture_days is not set: nothing is asked").or_else(|| classes(facts))
 }
 
 fn networks(facts: &Facts) -> Option<String> {
@@ -240,11 +246,31 @@ fn premises(facts: &Facts) -> Option<String> {
 
 fn cards(facts: &Facts) -> Option<String> {
     unless(facts.policy.workstations.is_some(), "workstations.ca is not set: no certificate is asked for")
-        .or_else(|| unless(facts.revocations_are_read, "workstations.revocations is empty: revoked certificates count"))
+        .or_else(|| {
+            unless(
+                facts.revocations_are_read,
+                "no list of revocations is read (workstations.revocations): revoked certificates count",
+            )
+        })
+        .or_else(|| classes(facts))
+}
+
+/// Below a class nothing is asked of workstations.
+fn classes(facts: &Facts) -> Option<String> {
+    let from = facts.policy.workstations.map(|demand| demand.from).filter(|from| *from > Class::C1)?;
+    Some(format!("workstations.required_from = \"{}\": nothing is asked below it", from.name()))
 }
 
 fn trace(facts: &Facts) -> Option<String> {
     unless(facts.trace_is_writing, "the trace cannot be written: nobody sees anything")
+}
+
+fn runbook(facts: &Facts) -> Option<String> {
+    unless(facts.has_runbook, "no runbook is in force: lucarne paper publish runbook FILE --as VERSION")
+}
+
+fn physician(facts: &Facts) -> Option<String> {
+    unless(working(facts, Role::Physician) > 0, "nobody has the role physician")
 }
 
 fn crisis(facts: &Facts) -> Option<String> {

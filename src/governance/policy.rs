@@ -66,15 +66,18 @@ pub enum Paperwork {
     Charter,
     /// What is done in an engagement (R15).
     Procedure,
+    /// What is done about an incident (R55).
+    Runbook,
 }
 
 impl Paperwork {
-    pub const ALL: [Self; 2] = [Self::Charter, Self::Procedure];
+    pub const ALL: [Self; 3] = [Self::Charter, Self::Procedure, Self::Runbook];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Charter => "charter",
             Self::Procedure => "procedure",
+            Self::Runbook => "runbook",
         }
     }
 }

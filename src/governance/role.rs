@@ -126,6 +126,11 @@ pub enum Right {
     SeeSites,
     /// Which clauses of the plan hold, and what is frozen.
     Oversee,
+    /// Say that something went wrong.
+    Report,
+    /// Take care of incidents; which ones, their nature says.
+    HandleIncidents,
+    SeeIncidents,
     /// End every picture of something until two people lift it.
     Freeze,
     /// Look at the picture.
@@ -141,7 +146,7 @@ impl Right {
         matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable | Self::Freeze)
     }
 
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Oneself,
         Self::Ask,
         Self::Approve,
@@ -159,13 +164,16 @@ impl Right {
         Self::SeeEngagements,
         Self::SeeSites,
         Self::Oversee,
+        Self::Report,
+        Self::HandleIncidents,
+        Self::SeeIncidents,
         Self::Freeze,
         Self::Look,
         Self::Operate,
     ];
 
     pub fn roles(self) -> &'static [Role] {
-        use Role::{Admin, Auditor, Contact, Crisis, Dpo, Reviewer, Rssi};
+        use Role::{Admin, Auditor, Contact, Crisis, Dpo, Physician, Reviewer, Rssi};
         match self {
             Self::Oneself => &Role::ALL,
             Self::Ask | Self::Approve | Self::Unlock | Self::Review => &[Admin, Rssi],
@@ -173,6 +181,9 @@ impl Right {
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
             Self::SeeAccounts | Self::Oversee => &[Admin, Rssi, Dpo, Crisis, Reviewer],
             Self::Consent | Self::Show | Self::Withdraw => &[Contact],
+            Self::Report => &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Physician],
+            Self::HandleIncidents => &[Rssi, Dpo, Crisis, Physician],
+            Self::SeeIncidents => &[Admin, Rssi, Dpo, Crisis, Physician, Reviewer],
             Self::CallOff => &[Admin, Rssi],
             Self::TakeAway => &[Contact, Admin, Rssi, Crisis],
             Self::SeeEngagements | Self::SeeSites => &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Reviewer],

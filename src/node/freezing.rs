@@ -1,11 +1,14 @@
 //! The switch that ends pictures: everything, a site, an engagement. It acts before it is recorded.
 
+use anyhow::Context;
+
 use super::Shared;
 use super::act::{Act, Frozen, Outcome};
 use super::perform::done;
 use crate::desk::{Actor, DeskError};
 use crate::governance::freeze::Scope;
 use crate::governance::{Refusal, Standing};
+use crate::id::SiteName;
 use crate::store::{Accounts, Freezes};
 use crate::viewer::Ending;
 
@@ -18,37 +21,38 @@ impl Shared {
         }
     }
 
+    /// Ends all of it at once, writes the freeze down, ends what a Show opened meanwhile, and then writes down each site's
+    /// end.
     async fn freeze(&self, actor: &Actor, scope: Scope, reason: &str) -> anyhow::Result<Outcome> {
         // A name that was mistyped must not look like a freeze.
         if let Scope::Site { site } = &scope {
             self.site(site)?;
         }
-        let stopped = self.stop_frozen(actor, &scope).await;
-        let freeze = self.desk.freeze(actor, scope.clone(), reason).await?;
-        // A Show that was on its way has come to nothing by now, or is seen.
-        self.stop_frozen(actor, &scope).await?;
-        stopped?;
-        Ok(done(format!("{} is frozen as {freeze}; two people lift it: lucarne freeze lift {freeze}", scope.name())))
+        let mut over = self.end_frozen(&scope);
+        let frozen = self.desk.freeze(actor, scope.clone(), reason).await;
+        over.extend(self.end_frozen(&scope));
+        let mut recorded = Ok(());
+        for name in over {
+            let one = self.take_away(Some(actor), name, Standing::Stopped, Refusal::Frozen.code()).await;
+            recorded = recorded.and(one);
+        }
+        let freeze = frozen?;
+        let told = format!("{} is frozen as {freeze}; two people lift it: lucarne freeze lift {freeze}", scope.name());
+        recorded.with_context(|| format!("{told}. Not all of it could be written down"))?;
+        Ok(done(told))
     }
 
-    /// All of it at once, then each site with its entry.
-    async fn stop_frozen(&self, actor: &Actor, scope: &Scope) -> anyhow::Result<()> {
+    /// The sites that were shown.
+    fn end_frozen(&self, scope: &Scope) -> Vec<&SiteName> {
         let mut over = Vec::new();
         for (name, handle) in &self.sites {
             let stands = handle.state.borrow().standing != Standing::Stopped;
             if stands && scope.covers(name, handle.engagement().as_ref()) {
-                handle.stand(Standing::Stopped);
-                handle.stop_source();
-                self.end_sessions(Ending::Refused(Refusal::Frozen), |running| running.site == *name);
+                self.end_at_once(name, handle, Standing::Stopped, Ending::Refused(Refusal::Frozen));
                 over.push(name);
             }
         }
-        let mut stopped = Ok(());
-        for name in over {
-            let one = self.take_away(Some(actor), name, Standing::Stopped, Refusal::Frozen.code()).await;
-            stopped = stopped.and(one);
-        }
-        stopped
+        over
     }
 
     async fn list_freezes(&self) -> anyhow::Result<Outcome> {

@@ -124,7 +124,7 @@ impl Shared {
         }
     }
 
-    fn quota(&self) -> MutexGuard<'_, Quota> {
+    pub(super) fn quota(&self) -> MutexGuard<'_, Quota> {
         self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -53,7 +53,6 @@ impl Shared {
                 tracing::info!("the trace can be written again");
             }
             self.write_folded().await;
-            self.watch_revocations().await;
         }
     }
 

@@ -55,7 +55,9 @@ pub(super) async fn listen(
         let socket = bind(address).await?;
         let bound = socket.local_addr()?;
         let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { tunnel_door } else { in_band_door };
-        tasks.spawn(Listener { entrance, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
+        // Who sits at this machine comes by no network.
+        let networks = if entrance == Entrance::Local { Arc::default() } else { Arc::clone(&in_band.networks) };
+        tasks.spawn(Listener { entrance, networks, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
         Ok(bound)
     };
     let bound = open(viewers.listen, Entrance::InBand).await?;

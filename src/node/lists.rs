@@ -1,5 +1,7 @@
 //! What people see of a node: lists, page by page, and how the plan's clauses stand.
 
+use std::sync::atomic::Ordering;
+
 use time::OffsetDateTime;
 
 use super::Shared;
@@ -31,13 +33,13 @@ impl Shared {
     pub(super) async fn list_accounts(&self, after: Option<&str>) -> anyhow::Result<Outcome> {
         let now = self.clock.wall();
         let page = self.desk.store().accounts_after(after, PAGE).await?;
-        let next = (page.len() == PAGE).then(|| page.last().map(|last| last.login.as_str().to_owned())).flatten();
+        let next = page.next(|last| last.login.as_str().to_owned());
         let engagements = self.desk.store().engagements().await?;
         let listed = |account: Account| {
             let orphans = orphans(&engagements, &account, now);
             Listed { review_overdue: account.enabled && account.review_overdue(now), orphans, account }
         };
-        Ok(Outcome::Accounts { accounts: page.into_iter().map(listed).collect(), next })
+        Ok(Outcome::Accounts { accounts: page.rows.into_iter().map(listed).collect(), next })
     }
 
     pub(super) async fn list_engagements(&self, actor: &Actor, after: Option<&EngagementId>) -> anyhow::Result<Outcome> {
@@ -63,10 +65,11 @@ impl Shared {
         let facts = Facts {
             policy: *self.desk.policy(),
             has_charter: store.paper(Paperwork::Charter).await?.is_some(),
+            has_runbook: store.paper(Paperwork::Runbook).await?.is_some(),
             has_procedure: store.paper(Paperwork::Procedure).await?.is_some(),
             viewers_in_networks: self.declared.viewers_in_networks,
-            auditors_on_premises: self.desk.premises().of(Role::Auditor).is_some(),
-            revocations_are_read: self.declared.revocations_are_read,
+            auditors_on_premises: self.desk.premises().of(Role::Auditor).is_some_and(|networks| !networks.are_anywhere()),
+            revocations_are_read: self.declared.revocations_are_read && !self.lists_unreadable.load(Ordering::SeqCst),
             trace_is_writing: self.log.health().borrow().is_writing(),
             accounts,
             unapproved,

@@ -8,6 +8,7 @@ pub mod control;
 mod freezing;
 mod gate;
 mod guard;
+mod incidents;
 mod listening;
 mod lists;
 mod orders;
@@ -23,6 +24,7 @@ pub use listening::doors;
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,11 +50,15 @@ use crate::store::{Accounts, Engagements, Place, Sites, Store};
 use crate::tls;
 use crate::tls::{Card, ForViewers};
 use crate::trace::{Event, Fold, Log, Quota};
-use crate::viewer::{Ending, Known};
+use crate::viewer::{Ending, Known, Rate};
 use pools::Pools;
 use post::Post;
 use site::SiteHandle;
 
+/// Ways in by a network, a minute from one address and a second from all strangers: a person needs few, and each may cost
+/// a hash.
+const WAYS_IN: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+const WAYS_IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// How often folded entries are written and a broken trace is tried again.
 const TURN: Duration = Duration::from_secs(2);
 /// How long an orderly stop waits for sessions to end.
@@ -91,6 +97,8 @@ pub struct Shared {
     fold: Mutex<Fold>,
     quota: Mutex<Quota>,
     known: Known,
+    /// How often people may try to come in.
+    ways_in: Rate,
     /// What viewers meet in band, and behind tunnels.
     doors: [Arc<ForViewers>; 2],
     /// The trace had a gap that is not written down yet.
@@ -99,6 +107,10 @@ pub struct Shared {
     changed: Notify,
     post: Post,
     declared: Declared,
+    /// Held while papers are read again: two at once could put back what one replaced.
+    reading: tokio::sync::Mutex<()>,
+    /// A list of revocations cannot be read: the one of before counts.
+    lists_unreadable: AtomicBool,
 }
 
 /// What the plan's clauses ask of the settings.
@@ -204,6 +216,41 @@ pub fn target(site: &Site, clock: &Clock) -> Result<Target> {
     })
 }
 
+/// Each configured site, kept by a task of its own; none is open.
+async fn sites(
+    config: &Config,
+    desk: &Arc<Desk>,
+    pools: &Pools,
+    metrics: &Metrics,
+    clock: &Clock,
+    tasks: &mut JoinSet<()>,
+) -> Result<HashMap<SiteName, SiteHandle>> {
+    let mut sites = HashMap::new();
+    for site in &config.sites {
+        let confirmed = desk.store().confirmed_sizes(&site.name).await?;
+        let row = desk.store().site(&site.name).await?;
+        let engagement = match &row.engagement {
+            Some(id) => desk.store().engagement(id).await?,
+            None => None,
+        };
+        // Trust that cannot be read is said before anything runs.
+        target(site, clock)?;
+        let wiring = site::Wiring {
+            site: site.clone(),
+            confirmed,
+            standing: row.standing,
+            real_data: engagement.is_some_and(|engagement| engagement.shows_real_data()),
+            engagement: row.engagement,
+            desk: Arc::clone(desk),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            pixels: pools.sites(),
+        };
+        sites.insert(site.name.clone(), site::start(wiring, tasks));
+    }
+    Ok(sites)
+}
+
 impl Node {
     /// Starts a node: nothing is shown until somebody shows it.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
@@ -214,29 +261,7 @@ impl Node {
         let metrics = Metrics::default();
         let pools = Pools::start()?;
         let mut tasks = JoinSet::new();
-        let mut sites = HashMap::new();
-        for site in &config.sites {
-            let confirmed = desk.store().confirmed_sizes(&site.name).await?;
-            let row = desk.store().site(&site.name).await?;
-            let engagement = match &row.engagement {
-                Some(id) => desk.store().engagement(id).await?,
-                None => None,
-            };
-            // Trust that cannot be read is said before anything runs.
-            target(site, &clock)?;
-            let wiring = site::Wiring {
-                site: site.clone(),
-                confirmed,
-                standing: row.standing,
-                real_data: engagement.is_some_and(|engagement| engagement.shows_real_data()),
-                engagement: row.engagement,
-                desk: Arc::clone(&desk),
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                pixels: pools.sites(),
-            };
-            sites.insert(site.name.clone(), site::start(wiring, &mut tasks));
-        }
+        let sites = sites(config, &desk, &pools, &metrics, &clock, &mut tasks).await?;
         let shared = Arc::new(Shared {
             log,
             clock: clock.clone(),
@@ -246,6 +271,7 @@ impl Node {
             idle: config.viewers.idle,
             fold: Mutex::default(),
             quota: Mutex::new(Quota::new(clock.now())),
+            ways_in: Rate::new(WAYS_IN, WAYS_IN_ALL, &clock),
             known: known_addresses(&desk, &clock).await?,
             doors: doors(config, &clock)?,
             desk,
@@ -253,12 +279,15 @@ impl Node {
             changed: Notify::new(),
             post: Post::of(&config.data),
             declared: Declared::of(config),
+            reading: tokio::sync::Mutex::default(),
+            lists_unreadable: AtomicBool::new(false),
         });
         let addresses = listening::listen(config, &shared, &metrics, pools.viewers(), &mut tasks).await?;
         tasks.spawn(Arc::clone(&shared).guard_trace());
         tasks.spawn(Arc::clone(&shared).guard_store());
         tasks.spawn(Arc::clone(&shared).watch_rights());
         tasks.spawn(Arc::clone(&shared).keep_house());
+        tasks.spawn(Arc::clone(&shared).watch_revocations());
         tasks.spawn(count_tasks(
             [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],
             metrics,

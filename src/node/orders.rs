@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::act::{Act, Order, Outcome};
 use crate::governance::Secret;
-use crate::viewer::Gate;
+use crate::viewer::{Gate, whose};
 use crate::web::{Answer, Orders};
 
 impl Orders for Shared {
@@ -24,6 +24,10 @@ impl Orders for Shared {
     fn limited(&self, address: SocketAddr, cause: &'static str) {
         let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
         fold.add(address.ip(), cause, self.clock.now());
+    }
+
+    fn let_in(&self, address: SocketAddr, known: bool) {
+        self.quota().give_back(whose(address.ip()), known);
     }
 
     async fn order(self: &Arc<Self>, from: SocketAddr, token: Option<Secret>, act: Value) -> (Answer, Value) {

@@ -1,7 +1,7 @@
 //! How orders are carried out: who orders, whether the role allows it, then the act. What takes rights away acts before
 //! it is recorded, what gives them after.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use time::format_description::well_known::Rfc3339;
 
@@ -11,7 +11,7 @@ use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Newcomer, Settled};
 use crate::governance::request::Change;
 use crate::governance::{Account, Refusal, Role, Roles, Secret, State};
 use crate::id::{EngagementId, SiteName};
-use crate::viewer::Ending;
+use crate::viewer::{Ending, Gate, whose};
 use crate::web::Orders;
 
 pub(super) fn done(message: impl Into<String>) -> Outcome {
@@ -30,8 +30,15 @@ impl Shared {
 
     /// The same, ordered from an address; `None`: on the node's own machine.
     pub(super) async fn perform_from(&self, order: Order, from: Option<SocketAddr>) -> Outcome {
-        let place = from.map(|from| from.ip());
         let (name, way_in) = (order.act.name(), order.act.right().is_none());
+        let known = from.is_some_and(|from| self.is_known(from.ip()));
+        if let (true, Some(from)) = (way_in, from)
+            && let Err(cause) = self.may_try(from.ip(), known)
+        {
+            Orders::limited(self, from, cause);
+            return Refusal::Busy.into();
+        }
+        let place = from.map(|from| from.ip());
         let (actor, outcome) = match self.actor(&order, place).await {
             Ok(actor) => {
                 let outcome = self.carry_out(actor.as_ref(), order.act, place).await;
@@ -39,21 +46,45 @@ impl Shared {
             }
             Err((actor, error)) => (actor, Err(error)),
         };
-        self.changed.notify_one();
+        if actor.is_some() || outcome.is_ok() {
+            self.changed.notify_one();
+        }
+        if let Some(actor) = &actor {
+            self.desk.was_used(actor).await;
+        }
         match outcome {
-            Ok(outcome) => outcome,
+            Ok(outcome) => {
+                if let (true, Some(from)) = (way_in, from) {
+                    self.quota().give_back(whose(from.ip()), known);
+                }
+                outcome
+            }
             Err(error) => match error.downcast_ref::<DeskError>() {
                 Some(DeskError::Refused(refusal)) => {
-                    if way_in && refusal.is_a_limit() {
-                        let here = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-                        Orders::limited(self, from.unwrap_or(here), refusal.code());
-                    } else if !way_in {
-                        self.desk.note_refusal(actor.as_ref(), name, *refusal).await;
-                    }
+                    self.write_down(*refusal, name, way_in, actor.as_ref(), from).await;
                     (*refusal).into()
                 }
                 _ => Outcome::Failed { message: format!("{error:#}") },
             },
+        }
+    }
+
+    /// Whether somebody may try to come in, by what the address has tried before.
+    fn may_try(&self, from: IpAddr, known: bool) -> Result<(), &'static str> {
+        self.ways_in.check(from, known)?;
+        let free = self.quota().take(whose(from), known, self.clock.now());
+        if free { Ok(()) } else { Err("stranger_quota") }
+    }
+
+    /// A verdict against an order, in the trace: what nobody in particular ordered from elsewhere is counted, not told one
+    /// by one.
+    async fn write_down(&self, refusal: Refusal, name: &str, way_in: bool, actor: Option<&Actor>, from: Option<SocketAddr>) {
+        let counted = if way_in { refusal.is_a_limit() } else { actor.is_none() };
+        match from {
+            Some(from) if counted => Orders::limited(self, from, refusal.code()),
+            // Ways in have written it down, unless a limit kept them out.
+            _ if way_in && !counted => {}
+            _ => self.desk.note_refusal(actor, name, refusal).await,
         }
     }
 
@@ -104,6 +135,12 @@ impl Shared {
                 Act::KeepPosture { .. } | Act::RetireWorkstation { .. } | Act::ListWorkstations { .. } => {
                     self.about_workstations(actor, act).await
                 }
+                Act::Report { .. }
+                | Act::NoteIncident { .. }
+                | Act::LinkIncident { .. }
+                | Act::TellAuthority { .. }
+                | Act::NoDutyToTell { .. }
+                | Act::ListIncidents { .. } => self.about_incidents(actor, act).await,
                 Act::Freeze { .. } | Act::ListFreezes => self.about_freezes(actor, act).await,
                 Act::Compliance => self.compliance().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {

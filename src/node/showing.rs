@@ -148,6 +148,15 @@ impl Shared {
         Ok(())
     }
 
+    /// The picture of a site, without waiting for anything: [`Shared::take_away`] follows.
+    pub(super) fn end_at_once(&self, name: &SiteName, handle: &SiteHandle, to: Standing, ending: Ending) {
+        handle.stand(to);
+        handle.stop_source();
+        if to == Standing::Stopped {
+            self.end_sessions(ending, |running| running.site == *name);
+        }
+    }
+
     /// Asks the rules again about every site that is shown, and closes what may not be shown on: all of them at once, then
     /// each with its entry.
     pub(super) async fn stop_what_no_longer_stands(&self) {
@@ -165,11 +174,7 @@ impl Shared {
                 Ok(Ok(())) | Err(_) => continue,
             };
             let to = if code == Refusal::OutsideInterval.code() { Standing::Paused } else { Standing::Stopped };
-            handle.stand(to);
-            handle.stop_source();
-            if to == Standing::Stopped {
-                self.end_sessions(Ending::Stopped, |running| running.site == *name);
-            }
+            self.end_at_once(name, handle, to, Ending::Stopped);
             over.push((name, to, code));
         }
         for (name, to, code) in over {
@@ -202,6 +207,7 @@ impl Shared {
             };
             ticks += 1;
             let anew = changed || ticks >= TICKS;
+            self.end_untrusted_now();
             self.end_what_no_longer_stands(&mut known, false).await;
             if anew {
                 ticks = 0;

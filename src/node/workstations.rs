@@ -3,15 +3,22 @@
 use super::act::{Act, Outcome};
 use super::lists::PAGE;
 use super::perform::done;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use super::{Running, Shared};
 use crate::desk::{Actor, DeskError};
 use crate::governance::Refusal;
 use crate::governance::workstation::Posture;
 use crate::id::{WorkstationId, hex};
 use crate::store::Workstations;
-use crate::tls::Card;
+use crate::tls::{Card, TlsError};
 use crate::trace::Event;
 use crate::viewer::Ending;
+
+/// How often it is looked whether a list of revocations has changed.
+const LISTS: Duration = Duration::from_millis(500);
 
 impl Shared {
     pub(super) async fn about_workstations(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
@@ -22,9 +29,8 @@ impl Shared {
             }
             Act::RetireWorkstation { workstation } => self.retire(actor, &workstation).await,
             Act::ListWorkstations { after } => {
-                let workstations = self.desk.store().workstations_after(after.as_ref(), PAGE).await?;
-                let next = (workstations.len() == PAGE).then(|| workstations.last().map(|last| last.id.clone())).flatten();
-                Ok(Outcome::Workstations { workstations, next })
+                let page = self.desk.store().workstations_after(after.as_ref(), PAGE).await?;
+                Ok(Outcome::Workstations { next: page.next(|last| last.id.clone()), workstations: page.rows })
             }
             _ => Err(DeskError::from(Refusal::NotYourRole).into()),
         }
@@ -44,6 +50,7 @@ impl Shared {
     /// All or nothing: every door's papers are read, the change is recorded, and only then do new handshakes meet them.
     /// Whoever looks with a certificate that no longer counts is shown nothing more.
     pub async fn reload(&self) -> anyhow::Result<Outcome> {
+        let _one_at_a_time = self.reading.lock().await;
         let renewed = self.doors.iter().map(|door| door.read_again()).collect::<Result<Vec<_>, _>>()?;
         let mut shown = String::new();
         let mut event = Event::new("config.changed").outcome("ok").public("key", "viewers.certificate");
@@ -68,21 +75,51 @@ impl Shared {
         self.doors.iter().any(|door| door.trusts(&card.chain, now))
     }
 
+    /// Ends what is looked at with a certificate that was revoked or has run out, or whose list has.
+    pub(super) fn end_untrusted_now(&self) {
+        self.end_untrusted(|card| self.trusts(card));
+    }
+
     fn end_untrusted(&self, trusted: impl Fn(&Card) -> bool) {
         let untrusted = |running: &Running| running.card.as_ref().is_some_and(|card| !trusted(card));
         self.end_sessions(Ending::Refused(Refusal::CertificateRevoked), untrusted);
     }
 
-    /// Lists of revocations come from elsewhere, every day or every hour: read again when one has changed.
-    pub(super) async fn watch_revocations(&self) {
-        if self.doors.iter().any(|door| door.revocations_have_changed()) {
-            match self.reload().await {
-                Ok(_) => tracing::info!("the lists of revoked certificates were read again"),
-                Err(error) => tracing::error!(
-                    error = format!("{error:#}"),
-                    "a list of revoked certificates cannot be read: the old one stays"
-                ),
+    /// Lists of revocations come from elsewhere, every day or every hour: they are read again when one has changed, for as
+    /// long as the node runs.
+    pub(super) async fn watch_revocations(self: Arc<Self>) {
+        loop {
+            self.clock.sleep(LISTS).await;
+            let shared = Arc::clone(&self);
+            let _one_at_a_time = self.reading.lock().await;
+            // A folder of another machine may keep whoever reads it waiting.
+            let reading = tokio::task::spawn_blocking(move || shared.doors.each_ref().map(|door| door.read_lists()));
+            let Ok(read) = reading.await else { continue };
+            for read in read {
+                match read {
+                    Ok(None) => {}
+                    Ok(Some(lists)) => self.lists_were_read(lists).await,
+                    Err(error) => self.a_list_cannot_be_read(&error).await,
+                }
             }
+        }
+    }
+
+    async fn lists_were_read(&self, lists: Vec<[u8; 32]>) {
+        self.end_untrusted_now();
+        self.lists_unreadable.store(false, Ordering::SeqCst);
+        let lists: Vec<String> = lists.iter().map(|list| hex(list)).collect();
+        let event = Event::new("config.changed").outcome("ok").public("key", "workstations.revocations");
+        self.log.note(event.sealed("lists", lists)).await;
+        tracing::info!("the lists of revoked certificates were read again");
+    }
+
+    /// Said once, until they can be read.
+    async fn a_list_cannot_be_read(&self, error: &TlsError) {
+        if !self.lists_unreadable.swap(true, Ordering::SeqCst) {
+            tracing::error!(%error, "a list of revoked certificates cannot be read: the one of before counts until it runs out");
+            let event = Event::new("config.changed").outcome("failed").cause("unreadable");
+            self.log.note(event.public("key", "workstations.revocations")).await;
         }
     }
 }

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use time::OffsetDateTime;
 
-use super::{Reads, Store, StoreError, Work, document, text_of};
+use super::{Page, Reads, Store, StoreError, Work, document, one_more, text_of};
 use crate::governance::{Account, Login};
 use crate::id::AccountId;
 
@@ -40,11 +40,16 @@ pub trait Accounts: Reads {
     }
 
     /// So many, in the order of their logins, after one.
-    fn accounts_after(&self, login: Option<&str>, limit: usize) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send {
+    fn accounts_after(
+        &self,
+        login: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Account>, StoreError>> + Send {
         async move {
             let rows = sqlx::query("SELECT document FROM accounts WHERE login > $1 ORDER BY login LIMIT $2");
-            let rows = self.rows(rows.bind(login.unwrap_or_default()).bind(limit as i64)).await?;
-            rows.iter().map(|row| document(row, 0, "account")).collect()
+            let rows = self.rows(rows.bind(login.unwrap_or_default()).bind(one_more(limit))).await?;
+            let rows = rows.iter().map(|row| document(row, 0, "account")).collect::<Result<_, _>>()?;
+            Ok(Page::of(rows, limit))
         }
     }
 

@@ -1,6 +1,6 @@
 //! Engagements.
 
-use super::{Reads, StoreError, Work, document, text_of};
+use super::{Page, Reads, StoreError, Work, document, one_more, text_of};
 use crate::governance::Engagement;
 use crate::id::EngagementId;
 
@@ -18,14 +18,15 @@ pub trait Engagements: Reads {
         &self,
         id: Option<&EngagementId>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Engagement>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Page<Engagement>, StoreError>> + Send {
         async move {
             let rows = sqlx::query(
                 "SELECT document FROM engagements WHERE place < COALESCE((SELECT place FROM engagements WHERE id = $1), $2) \
                  ORDER BY place DESC LIMIT $3",
             );
-            let rows = rows.bind(id.map(EngagementId::as_str)).bind(i64::MAX).bind(limit as i64);
-            self.rows(rows).await?.iter().map(|row| document(row, 0, "engagement")).collect()
+            let rows = rows.bind(id.map(EngagementId::as_str)).bind(i64::MAX).bind(one_more(limit));
+            let rows = self.rows(rows).await?.iter().map(|row| document(row, 0, "engagement")).collect::<Result<_, _>>()?;
+            Ok(Page::of(rows, limit))
         }
     }
 

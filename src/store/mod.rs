@@ -8,6 +8,7 @@ mod engagement;
 mod entry;
 mod four_eyes;
 mod freeze;
+mod incident;
 mod place;
 mod site;
 mod ticket;
@@ -31,6 +32,7 @@ pub use account::{Accounts, Credentials};
 pub use engagement::Engagements;
 pub use four_eyes::FourEyes;
 pub use freeze::Freezes;
+pub use incident::Incidents;
 pub use place::Place;
 pub use site::{SiteRow, Sites};
 pub use ticket::TicketRow;
@@ -99,6 +101,32 @@ pub trait Reads: Sync {
 }
 
 pub type Asked<'q> = Query<'q, Any, AnyArguments>;
+
+/// A part of a list, and whether there is more after it.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    more: bool,
+}
+
+impl<T> Page<T> {
+    /// Of one row more than it may hold, if there are so many.
+    fn of(mut rows: Vec<T>, limit: usize) -> Self {
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Self { rows, more }
+    }
+
+    /// What the next page comes after.
+    pub fn next<K>(&self, key: impl FnOnce(&T) -> K) -> Option<K> {
+        self.rows.last().filter(|_| self.more).map(key)
+    }
+}
+
+/// What a page of so many rows asks for.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
+}
 
 /// Bounds each wait for the database, and remembers whether one was in vain.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Workstations.
 
-use super::{Reads, StoreError, Work, document, text_of};
+use super::{Page, Reads, StoreError, Work, document, one_more, text_of};
 use crate::governance::Workstation;
 use crate::id::WorkstationId;
 
@@ -26,14 +26,15 @@ pub trait Workstations: Reads {
         &self,
         id: Option<&WorkstationId>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Workstation>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Page<Workstation>, StoreError>> + Send {
         async move {
             let rows = sqlx::query(
                 "SELECT document FROM workstations WHERE place > COALESCE((SELECT place FROM workstations WHERE id = $1), 0) \
                  ORDER BY place LIMIT $2",
             );
-            let rows = rows.bind(id.map(WorkstationId::as_str)).bind(limit as i64);
-            self.rows(rows).await?.iter().map(|row| document(row, 0, "workstation")).collect()
+            let rows = rows.bind(id.map(WorkstationId::as_str)).bind(one_more(limit));
+            let rows = self.rows(rows).await?.iter().map(|row| document(row, 0, "workstation")).collect::<Result<_, _>>()?;
+            Ok(Page::of(rows, limit))
         }
     }
 }

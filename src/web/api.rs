@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -30,16 +31,13 @@ use crate::viewer::Rate;
 
 /// An act in JSON is a kilobyte.
 const MAX_BODY: usize = 64 << 10;
-/// Connections at a time, and how long each lives: an order is one exchange.
+/// Connections at a time of strangers, and as many of known people; and how long each lives: an order is one exchange.
 const CONNECTIONS: usize = 128;
 const LIFE: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Connections a minute from one address, and a second from all strangers.
 const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
-/// Ways in among their orders: a person needs few, and each may cost a hash.
-const WAYS_IN: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
-const WAYS_IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
 /// How an order went.
 pub enum Answer {
@@ -59,6 +57,8 @@ pub trait Orders: Send + Sync + 'static {
     fn attempt(&self, address: SocketAddr) -> impl Future<Output = bool> + Send;
     /// A limit refused one: counted and folded.
     fn limited(&self, address: SocketAddr, cause: &'static str);
+    /// Somebody is let in by a connection: it is not counted among those of strangers.
+    fn let_in(&self, address: SocketAddr, known: bool);
     fn order(
         self: &Arc<Self>,
         from: SocketAddr,
@@ -77,9 +77,8 @@ pub async fn api<O: Orders>(
 ) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
-    let desk = FrontDesk { ways_in: Arc::new(Rate::new(WAYS_IN, WAYS_IN_ALL, &clock)), orders: Arc::clone(&orders) };
     let routes = Router::new().route("/v1/acts", post(act::<O>)).fallback(nothing_here);
-    let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(desk);
+    let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(Arc::clone(&orders));
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
         served = serving.into_future() => served,
@@ -96,16 +95,19 @@ async fn accept<O: Orders>(
     secured: mpsc::Sender<(Timed, SocketAddr)>,
     clock: Clock,
 ) {
-    let (places, rate) = (Arc::new(Semaphore::new(CONNECTIONS)), Rate::new(A_MINUTE, IN_ALL, &clock));
+    let rate = Rate::new(A_MINUTE, IN_ALL, &clock);
+    let [strangers, known_people] = [CONNECTIONS; 2].map(|places| Arc::new(Semaphore::new(places)));
     loop {
         let Ok((tcp, address)) = socket.accept().await else {
             clock.sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let free = Arc::clone(&places).try_acquire_owned();
+        let known = orders.knows(address);
         let inside = if networks.hold(address.ip()) { Ok(()) } else { Err("network") };
-        let place = inside.and_then(|()| rate.check(address.ip(), orders.knows(address)));
-        let place = place.and_then(|()| free.map_err(|_| "busy"));
+        let place = inside.and_then(|()| rate.check(address.ip(), known)).and_then(|()| {
+            let places = if known { &known_people } else { &strangers };
+            Arc::clone(places).try_acquire_owned().map_err(|_| "busy")
+        });
         let place = match place {
             Ok(place) => place,
             Err(cause) => {
@@ -125,7 +127,8 @@ async fn accept<O: Orders>(
             let stream = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some(stream)) = stream {
                 let over = Box::pin(async move { clock.sleep_until(end).await });
-                let _ = secured.send((Timed { stream, over, _place: place }, address)).await;
+                let peer = Peer { address, known, let_in: Arc::default() };
+                let _ = secured.send((Timed { stream, over, peer, _place: place }, address)).await;
             }
         });
     }
@@ -157,6 +160,7 @@ impl Listener for Door {
 struct Timed {
     stream: TlsStream<TcpStream>,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    peer: Peer,
     _place: OwnedSemaphorePermit,
 }
 
@@ -186,29 +190,25 @@ impl AsyncWrite for Timed {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Peer(SocketAddr);
+/// Whose a connection is.
+#[derive(Clone)]
+struct Peer {
+    address: SocketAddr,
+    /// When it came.
+    known: bool,
+    /// One of its orders was carried out.
+    let_in: Arc<AtomicBool>,
+}
 
 impl axum::extract::connect_info::Connected<IncomingStream<'_, Door>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-struct FrontDesk<O> {
-    ways_in: Arc<Rate>,
-    orders: Arc<O>,
-}
-
-impl<O> Clone for FrontDesk<O> {
-    fn clone(&self) -> Self {
-        Self { ways_in: Arc::clone(&self.ways_in), orders: Arc::clone(&self.orders) }
+        stream.io().peer.clone()
     }
 }
 
 async fn act<O: Orders>(
-    State(desk): State<FrontDesk<O>>,
-    ConnectInfo(Peer(address)): ConnectInfo<Peer>,
+    State(orders): State<Arc<O>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -216,15 +216,12 @@ async fn act<O: Orders>(
         Ok(act) => act,
         Err(error) => return told(StatusCode::BAD_REQUEST, &failed(&format!("the body is no JSON: {error}"))),
     };
-    let kind = act.get("act").and_then(Value::as_str).unwrap_or_default();
-    let is_way_in = ["login", "enrol", "change_password"].contains(&kind);
-    if is_way_in && desk.ways_in.check(address.ip(), desk.orders.knows(address)).is_err() {
-        desk.orders.limited(address, "ways_in");
-        return told(StatusCode::TOO_MANY_REQUESTS, &failed("too many attempts: wait a minute, then try again"));
-    }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::from);
-    let (answer, outcome) = desk.orders.order(address, token, act).await;
+    let (answer, outcome) = orders.order(peer.address, token, act).await;
+    if matches!(answer, Answer::Done) && !peer.let_in.swap(true, Ordering::SeqCst) {
+        orders.let_in(peer.address, peer.known);
+    }
     let status = match answer {
         Answer::Done => StatusCode::OK,
         Answer::Unreadable => StatusCode::BAD_REQUEST,

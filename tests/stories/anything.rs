@@ -114,7 +114,8 @@ async fn by(house: &House, who: usize, act: Act) -> Outcome {
     let outcome = person(house, who).order(&**house.node().shared(), act).await;
     let outcome = outcome.unwrap_or_else(|error| Outcome::Failed { message: error.to_string() });
     // Shown if the story fails.
-    println!("{what}: {}", serde_json::to_value(&outcome).unwrap()["outcome"]);
+    let told = serde_json::to_value(&outcome).unwrap();
+    println!("{what}: {} {}{}", told["outcome"], told["code"], told["message"]);
     outcome
 }
 

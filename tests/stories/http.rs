@@ -89,6 +89,30 @@ async fn by_http_the_same_people_do_the_same_things() {
 }
 
 /// No clear text, no long body, no connection that stays.
+/// Who tries too often waits, in whatever form the orders come; what nobody in particular orders is counted, not told one
+/// by one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_by_http_ways_in_have_a_rate_and_orders_without_a_login_are_counted() {
+    let (_script, house) = house().await;
+    let mut told = Vec::new();
+    for n in 0..32 {
+        // The same act as a list, which is another way to write it.
+        let body =
+            [r#"["enrol","nobody",null,"x","y"]"#, r#"{"act":"enrol","login":"nobody","name":null,"code":"x","password":"y"}"#];
+        told.push(posts(&house, None, body[n % 2]).await.0);
+    }
+    let refused = told.iter().filter(|status| **status == 429).count();
+    assert!((1..=2).contains(&refused) && told.iter().filter(|status| **status == 401).count() == 32 - refused, "{told:?}");
+    for _ in 0..5 {
+        assert_eq!(posts(&house, None, r#"{"act":"who_am_i"}"#).await.0, 401);
+    }
+    assert!(!house.entries().iter().any(|entry| entry.kind() == "act.refused"), "nobody is written down for nothing");
+    house.pass(62).await;
+    let folded = house.entry(|entry| entry.kind() == "conn.refused" && entry.text("cause") == "session_over").await;
+    assert_eq!(folded.count("attempts"), Some(5));
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_door_for_orders_is_tls_bounded_and_patient_for_a_minute() {
     use tokio::io::AsyncWriteExt;

@@ -89,13 +89,13 @@ async fn r13_every_clause_of_the_plan_is_listed_and_what_is_switched_off_shows()
         clauses.iter().filter(|clause| clause.state == Standing::Off).map(|clause| clause.id.clone()).collect()
     };
     // One rssi, one admin, one auditor; nobody for crises; no networks and no workstations.
-    assert_eq!(off(&before), ["R30", "R31", "R41", "R49", "R50", "R54", "R57"]);
+    assert_eq!(off(&before), ["R30", "R31", "R41", "R49", "R50", "R54", "R55", "R56", "R57"]);
     assert!(because(&before, "R57").contains("rssi, admin, auditor"));
     // By the settings.
     let switches = "[accounts]\nsuspend_overdue = false\nawareness_blocks = false\nsecond_factor = \"privileged\"\npasswords = \"cnil-2022\"";
     house.change_settings(|text| text.replace("[accounts]", switches)).await;
     let now = clauses(&house).await;
-    assert_eq!(off(&now), ["R26", "R30", "R31", "R32", "R33", "R35", "R38", "R41", "R49", "R50", "R54", "R57"]);
+    assert_eq!(off(&now), ["R26", "R30", "R31", "R32", "R33", "R35", "R38", "R41", "R49", "R50", "R54", "R55", "R56", "R57"]);
     assert!(because(&now, "R38").contains("suspend_overdue = false"));
     // By what people did, or did not do.
     house.change_settings(|text| text.replace(switches, "[accounts]").replace("max_fps = 60", "max_fps = 50")).await;

@@ -16,6 +16,8 @@ pub struct Pki {
     authority_pem: String,
     now: OffsetDateTime,
     lists: std::cell::Cell<u64>,
+    /// How long the next list lasts.
+    pub lasts: std::cell::Cell<Duration>,
 }
 
 fn authority(name: &str) -> CertificateParams {
@@ -34,9 +36,17 @@ impl Pki {
         let root = Issuer::new(root_params, root_key);
         let (params, key) = (authority("Postes"), KeyPair::generate().unwrap());
         let authority_pem = params.signed_by(&key, &root).unwrap().pem();
-        let pki = Self { dir, root, authority: Issuer::new(params, key), authority_pem, now, lists: 0.into() };
+        let pki = Self {
+            dir,
+            root,
+            authority: Issuer::new(params, key),
+            authority_pem,
+            now,
+            lists: 0.into(),
+            lasts: Duration::days(7).into(),
+        };
         pki.revoke(&[]);
-        std::fs::write(pki.path("root.crl"), Self::list(&pki.root, &[], now, 0)).unwrap();
+        std::fs::write(pki.path("root.crl"), Self::list(&pki.root, &[], [now, now + Duration::days(7)], 0)).unwrap();
         pki
     }
 
@@ -56,7 +66,7 @@ impl Pki {
         lucarne::tls::fingerprint(certificate.der())
     }
 
-    fn list(issuer: &Issuer<'_, KeyPair>, serials: &[u64], now: OffsetDateTime, number: u64) -> String {
+    fn list(issuer: &Issuer<'_, KeyPair>, serials: &[u64], [now, next]: [OffsetDateTime; 2], number: u64) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: now,
@@ -65,7 +75,7 @@ impl Pki {
         };
         let params = CertificateRevocationListParams {
             this_update: now - Duration::hours(1),
-            next_update: now + Duration::days(7),
+            next_update: next,
             crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),
@@ -77,7 +87,7 @@ impl Pki {
     /// Publishes what is revoked from now on: the file is replaced, as those who fetch it do.
     pub fn revoke(&self, serials: &[u64]) {
         self.lists.set(self.lists.get() + 1);
-        let list = Self::list(&self.authority, serials, self.now, self.lists.get());
+        let list = Self::list(&self.authority, serials, [self.now, self.now + self.lasts.get()], self.lists.get());
         std::fs::write(self.path("postes.new"), list).unwrap();
         std::fs::rename(self.path("postes.new"), self.path("postes.crl")).unwrap();
     }

@@ -32,7 +32,7 @@ pub struct Served {
 }
 
 /// `wrap` stands before the command: a program that prepares the process and becomes it.
-async fn served(wrap: &str) -> Served {
+pub async fn served(wrap: &str) -> Served {
     served_by(&format!("exec {wrap} {}", env!("CARGO_BIN_EXE_lucarne"))).await
 }
 
@@ -139,7 +139,7 @@ impl Served {
         self.people.company.admin.order(&self.people.stage, Act::Reload).await.unwrap()
     }
 
-    async fn looks(&self) -> Eye {
+    pub async fn looks(&self) -> Eye {
         self.is_shown().await;
         let mut eye = self.enters(&exact(number::TIGHT)).await;
         assert!(eye.watch_until(|picture| picture.size() == super::script::SIZE).await);

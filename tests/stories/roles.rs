@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use lucarne::demo::rehearsal::{Person, file, hire};
 use lucarne::governance::account::File;
 use lucarne::governance::freeze::Scope;
+use lucarne::governance::incident::{Link, Nature};
 use lucarne::governance::{Kind, Paperwork, Role, Secret, Terms};
-use lucarne::id::{EngagementId, FreezeId, RequestId, SiteName, WorkstationId};
+use lucarne::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, WorkstationId};
 use lucarne::node::act::{Act, Outcome};
 use lucarne::rfb::encoding::number;
 
@@ -59,6 +60,12 @@ const TABLE: &[(&str, &[Role])] = {
         ("keep_posture", &[Admin]),
         ("retire_workstation", &[Admin, Rssi, Crisis]),
         ("list_workstations", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
+        ("report", &[Auditor, Contact, Admin, Rssi, Dpo, Crisis, Physician]),
+        ("note_incident", &[Rssi, Dpo, Crisis, Physician]),
+        ("link_incident", &[Rssi, Dpo, Crisis, Physician]),
+        ("tell_authority", &[Rssi, Dpo, Crisis, Physician]),
+        ("no_duty_to_tell", &[Rssi, Dpo, Crisis, Physician]),
+        ("list_incidents", &[Admin, Rssi, Dpo, Crisis, Physician, Reviewer]),
         ("ask_thaw", &[Admin, Rssi]),
         ("freeze", &[Admin, Rssi, Crisis]),
         ("list_freezes", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
@@ -72,7 +79,6 @@ const TABLE: &[(&str, &[Role])] = {
 /// Every act, with values that come as far as the act's own rules.
 fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
     let (login, id) = (|| "nobody".to_owned(), || engagement.clone());
-    let station = || WorkstationId::stored("w-none".to_owned());
     let request = || RequestId::stored("r-none".to_owned());
     let ends = terms.closes + time::Duration::days(9);
     vec![
@@ -116,13 +122,6 @@ fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
         Act::Pause { site: site.clone() },
         Act::Stop { site: site.clone() },
         Act::ListSites,
-        Act::AskWorkstation { certificate: String::new(), label: String::new(), ends: None },
-        Act::KeepPosture { workstation: station(), system: None, antivirus: None },
-        Act::RetireWorkstation { workstation: station() },
-        Act::ListWorkstations { after: None },
-        Act::AskThaw { freeze: FreezeId::stored("f-none".to_owned()) },
-        Act::Freeze { scope: Scope::Site { site: name("elsewhere") }, reason: String::new() },
-        Act::ListFreezes,
         Act::Compliance,
         Act::Reload,
         Act::IssueTicket { engagement: id(), acknowledged: false, short: false, certificate: None },
@@ -130,6 +129,27 @@ fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
         Act::Cancel { engagement: id() },
         Act::Close { engagement: id() },
         Act::Logout,
+    ]
+}
+
+/// The same, of incidents, freezes and workstations.
+fn acts_of_upkeep() -> Vec<Act> {
+    let incident = || IncidentId::stored("i-none".to_owned());
+    let station = || WorkstationId::stored("w-none".to_owned());
+    vec![
+        Act::AskWorkstation { certificate: String::new(), label: String::new(), ends: None },
+        Act::KeepPosture { workstation: station(), system: None, antivirus: None },
+        Act::RetireWorkstation { workstation: station() },
+        Act::ListWorkstations { after: None },
+        Act::Report { nature: Nature::Operational, title: String::new(), known: None, links: Vec::new() },
+        Act::NoteIncident { incident: incident(), stage: None, note: String::new() },
+        Act::LinkIncident { incident: incident(), link: Link::Entry(1) },
+        Act::TellAuthority { incident: incident(), reference: String::new() },
+        Act::NoDutyToTell { incident: incident(), reason: String::new() },
+        Act::ListIncidents { after: None },
+        Act::AskThaw { freeze: FreezeId::stored("f-none".to_owned()) },
+        Act::Freeze { scope: Scope::Site { site: name("elsewhere") }, reason: String::new() },
+        Act::ListFreezes,
     ]
 }
 
@@ -167,7 +187,7 @@ async fn each_act_is_open_to_the_roles_of_the_table_and_to_contacts_at_their_own
         for (role, person) in &people {
             let terms = house.company.terms(&name(site), Kind::Demo, house.clock.wall(), time::Duration::hours(4));
             let Outcome::Planned { engagement } = house.order(Act::Plan { terms: terms.clone() }).await else { panic!("a plan") };
-            for act in acts(&name(site), &engagement, &terms) {
+            for act in acts_of_upkeep().into_iter().chain(acts(&name(site), &engagement, &terms)) {
                 let act_name = act.name();
                 tried.insert(act_name);
                 let roles = TABLE.iter().find(|(name, _)| *name == act_name).unwrap_or_else(|| panic!("{act_name}")).1;

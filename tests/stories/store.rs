@@ -185,6 +185,27 @@ async fn a_lock_that_others_hold_fails_acts_and_ends_no_picture() {
     house.close().await;
 }
 
+/// Whoever stops by a login that was not used for a while waits for no writer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_those_who_write() {
+    let (_script, house, server) = house().await;
+    let mut eye = Eye::enter(&house, &house.ticket("a").await, &exact(number::RAW)).await.unwrap();
+    assert!(eye.watch_until(|picture| picture.size() == SIZE).await);
+    let watching = tokio::spawn(eye.watch_to_the_end());
+    house.clock.advance(Duration::from_secs(120));
+    let mut somebody = with_the_right_to_write(&house, &server, 5).await;
+    let orders = six_orders(&house);
+    let contact = house.company.contacts[&name("a")].orders(Act::Stop { site: name("a") });
+    let shared = Arc::clone(house.node().shared());
+    let stopping = tokio::spawn(async move { shared.perform(contact).await });
+    let ended = house.clock.within(house.clock.now() + Duration::from_secs(1), watching).await;
+    assert!(ended.is_ok(), "the picture went on for a second");
+    all(orders).await;
+    stopping.await.unwrap();
+    assert!(somebody.wait().unwrap().success());
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_is_one_nodes_at_a_time() {
     let (_script, house, server) = house().await;

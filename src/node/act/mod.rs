@@ -7,8 +7,9 @@ use time::{Date, OffsetDateTime};
 
 use crate::governance::account::File;
 use crate::governance::freeze::Scope;
+use crate::governance::incident::{Link, Nature, Stage};
 use crate::governance::{Paperwork, Right, Role, Secret, Terms};
-use crate::id::{EngagementId, FreezeId, RequestId, SiteName, WorkstationId};
+use crate::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, WorkstationId};
 pub use outcome::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
@@ -214,6 +215,39 @@ pub enum Act {
         #[serde(default)]
         after: Option<WorkstationId>,
     },
+    /// Something went wrong. `known`: since when; now, if not said.
+    Report {
+        nature: Nature,
+        title: String,
+        #[serde(default, with = "time::serde::rfc3339::option")]
+        known: Option<OffsetDateTime>,
+        #[serde(default)]
+        links: Vec<Link>,
+    },
+    /// What was found or done about an incident, and how it stands from then on.
+    NoteIncident {
+        incident: IncidentId,
+        stage: Option<Stage>,
+        note: String,
+    },
+    LinkIncident {
+        incident: IncidentId,
+        link: Link,
+    },
+    /// The authority was told.
+    TellAuthority {
+        incident: IncidentId,
+        reference: String,
+    },
+    /// The authority need not be told.
+    NoDutyToTell {
+        incident: IncidentId,
+        reason: String,
+    },
+    ListIncidents {
+        #[serde(default)]
+        after: Option<IncidentId>,
+    },
     /// Ends every picture of it at once, until two people lift that.
     Freeze {
         #[serde(flatten)]
@@ -262,6 +296,11 @@ impl Act {
             Self::Review { .. } => Right::Review,
             Self::ListAccounts { .. } | Self::ListRequests => Right::SeeAccounts,
             Self::Compliance | Self::ListFreezes | Self::ListWorkstations { .. } => Right::Oversee,
+            Self::Report { .. } => Right::Report,
+            Self::NoteIncident { .. } | Self::LinkIncident { .. } | Self::TellAuthority { .. } | Self::NoDutyToTell { .. } => {
+                Right::HandleIncidents
+            }
+            Self::ListIncidents { .. } => Right::SeeIncidents,
             Self::Freeze { .. } => Right::Freeze,
             Self::Plan { .. } | Self::PlanAgain { .. } | Self::Assign { .. } | Self::GiveTo { .. } | Self::Notice { .. } => {
                 Right::Plan
@@ -323,6 +362,12 @@ impl Act {
             Self::KeepPosture { .. } => "keep_posture",
             Self::RetireWorkstation { .. } => "retire_workstation",
             Self::ListWorkstations { .. } => "list_workstations",
+            Self::Report { .. } => "report",
+            Self::NoteIncident { .. } => "note_incident",
+            Self::LinkIncident { .. } => "link_incident",
+            Self::TellAuthority { .. } => "tell_authority",
+            Self::NoDutyToTell { .. } => "no_duty_to_tell",
+            Self::ListIncidents { .. } => "list_incidents",
             Self::Freeze { .. } => "freeze",
             Self::ListFreezes => "list_freezes",
             Self::Compliance => "compliance",

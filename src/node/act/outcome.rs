@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
-use crate::governance::{Account, Engagement, Freeze, Paper, Refusal, Roles, Secret, Standing, State, Workstation};
-use crate::id::{EngagementId, RequestId, WorkstationId};
+use crate::governance::{Account, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Workstation};
+use crate::id::{EngagementId, IncidentId, RequestId, WorkstationId};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -77,6 +77,15 @@ pub enum Outcome {
         /// There are more after this one.
         next: Option<WorkstationId>,
     },
+    Reported {
+        incident: IncidentId,
+    },
+    /// What is not for this reader is hidden.
+    Incidents {
+        incidents: Vec<Incident>,
+        /// There are more after this one.
+        next: Option<IncidentId>,
+    },
     Freezes {
         freezes: Vec<Frozen>,
     },
@@ -106,6 +115,7 @@ impl Outcome {
         match self {
             Self::Accounts { next: Some(after), .. } => Some(Act::ListAccounts { after: Some(after.clone()) }),
             Self::Engagements { next: Some(after), .. } => Some(Act::ListEngagements { after: Some(after.clone()) }),
+            Self::Incidents { next: Some(after), .. } => Some(Act::ListIncidents { after: Some(after.clone()) }),
             Self::Workstations { next: Some(after), .. } => Some(Act::ListWorkstations { after: Some(after.clone()) }),
             _ => None,
         }

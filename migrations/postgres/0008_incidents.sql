@@ -1,0 +1,5 @@
+CREATE TABLE incidents (
+    place    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    document TEXT NOT NULL
+);

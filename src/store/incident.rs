@@ -1,0 +1,46 @@
+//! Incidents.
+
+use super::{Page, Reads, StoreError, Work, document, one_more, text_of};
+use crate::governance::Incident;
+use crate::id::IncidentId;
+
+/// Reading incidents.
+pub trait Incidents: Reads {
+    fn incident(&self, id: &IncidentId) -> impl Future<Output = Result<Option<Incident>, StoreError>> + Send {
+        async move {
+            let row = sqlx::query("SELECT document FROM incidents WHERE id = $1").bind(id.as_str());
+            self.rows(row).await?.first().map(|row| document(row, 0, "incident")).transpose()
+        }
+    }
+
+    /// So many, newest first, after one.
+    fn incidents_after(
+        &self,
+        id: Option<&IncidentId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Incident>, StoreError>> + Send {
+        async move {
+            let rows = sqlx::query(
+                "SELECT document FROM incidents WHERE place < COALESCE((SELECT place FROM incidents WHERE id = $1), $2) \
+                 ORDER BY place DESC LIMIT $3",
+            );
+            let rows = rows.bind(id.map(IncidentId::as_str)).bind(i64::MAX).bind(one_more(limit));
+            let rows = self.rows(rows).await?.iter().map(|row| document(row, 0, "incident")).collect::<Result<_, _>>()?;
+            Ok(Page::of(rows, limit))
+        }
+    }
+}
+
+impl<R: Reads> Incidents for R {}
+
+impl Work<'_> {
+    pub async fn add_incident(&self, incident: &Incident) -> Result<(), StoreError> {
+        let row = sqlx::query("INSERT INTO incidents (id, document) VALUES ($1, $2)").bind(incident.id.as_str());
+        self.run(row.bind(text_of(incident, "incident")?)).await.map(|_| ())
+    }
+
+    pub async fn save_incident(&self, incident: &Incident) -> Result<(), StoreError> {
+        let row = sqlx::query("UPDATE incidents SET document = $1 WHERE id = $2").bind(text_of(incident, "incident")?);
+        self.run(row.bind(incident.id.as_str())).await.map(|_| ())
+    }
+}
