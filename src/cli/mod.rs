@@ -98,7 +98,7 @@ enum Command {
     Freeze(people::FreezeCommand),
     /// Each clause of the security assurance plan: what holds it, and whether it does now
     Compliance,
-    /// Read the viewers' certificate and key again (SIGHUP does the same); sessions go on
+    /// Read the viewers' certificate and key, and lists of revocations, again (SIGHUP does the same); sessions go on where their workstation still counts
     Reload,
     /// What happened
     #[command(subcommand)]

@@ -91,7 +91,7 @@ pub struct Store {
 pub struct Work<'a> {
     transaction: Mutex<Transaction<'a, Any>>,
     deadline: Deadline,
-    /// After the transaction: it is over when the next one's turn comes.
+    /// After the transaction: the next one's turn comes when it is over, or on its way back.
     _turn: OwnedMutexGuard<()>,
 }
 

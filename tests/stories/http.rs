@@ -127,7 +127,8 @@ async fn the_door_for_orders_is_tls_bounded_and_patient_for_a_minute() {
     std::fs::write(&long, vec![b'x'; 100_000]).unwrap();
     let mut command = Command::new("curl");
     command.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]).arg(ca);
-    command.arg("--data-binary").arg(format!("@{}", long.display())).arg(url);
+    // It asks first: a body that is on its way when the door closes would hide the answer.
+    command.args(["-H", "Expect: 100-continue", "--data-binary"]).arg(format!("@{}", long.display())).arg(url);
     let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&done.stdout), "413");
     // Somebody who says nothing is closed when its minute is over.
