@@ -22,7 +22,7 @@ impl Gate for Shared {
     }
 
     async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
-        self.record_attempt(peer.address, peer.known, peer.entrance.name()).await
+        self.record_attempt([peer.address, peer.local], peer.known, peer.entrance.name()).await
     }
 
     fn limited(&self, peer: Peer, cause: &'static str) {
@@ -92,7 +92,12 @@ fn with_dropped(event: Event, dropped: Vec<(InputKind, u64)>) -> Event {
 
 impl Shared {
     /// A connection came, by this listener; `None`: it cannot be recorded, and is answered nothing.
-    pub(super) async fn record_attempt(&self, address: SocketAddr, known: bool, listener: &str) -> Option<ConnectionId> {
+    pub(super) async fn record_attempt(
+        &self,
+        [address, local]: [SocketAddr; 2],
+        known: bool,
+        listener: &str,
+    ) -> Option<ConnectionId> {
         let refused = |cause| Orders::limited(self, address, cause);
         if !self.log.health().borrow().is_writing() {
             refused("no_trace");
@@ -104,7 +109,9 @@ impl Shared {
         }
         let connection = ConnectionId::random();
         let event = Event::new("conn.attempt").outcome("ok").public("connection", connection.as_str());
-        let event = event.public("listener", listener).sealed("src", address.to_string());
+        let event = event.public("listener", listener);
+        // R45: as a firewall's records name the connection.
+        let event = event.sealed("src", address.to_string()).sealed("dst", local.to_string());
         match self.log.append(event).await {
             Ok(_) => Some(connection),
             Err(error) => {

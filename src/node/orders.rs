@@ -16,9 +16,9 @@ impl Orders for Shared {
         self.is_known(address.ip())
     }
 
-    async fn attempt(&self, address: SocketAddr) -> bool {
+    async fn attempt(&self, address: SocketAddr, local: SocketAddr) -> bool {
         let known = self.is_known(address.ip());
-        self.record_attempt(address, known, "api").await.is_some()
+        self.record_attempt([address, local], known, "api").await.is_some()
     }
 
     fn limited(&self, address: SocketAddr, cause: &'static str) {

@@ -17,7 +17,7 @@ use crate::id::{EngagementId, SiteName};
 use crate::metrics::Metrics;
 use crate::screen::{Face, Masks, ScreenReader, ScreenWriter, screen};
 use crate::shutdown::{Switch, signal};
-use crate::source::{Ended, Link, Opened, Report, Target};
+use crate::source::{Ended, Ends, Link, Opened, Report, Target};
 use crate::trace::Event;
 
 /// A source clears its screen between two slices of pixels.
@@ -282,8 +282,9 @@ impl Keeper {
                 self.state.send_modify(|state| state.trouble = None);
                 self.answer(None);
             }
-            Report::Refused { code, words, at } => {
-                self.append(Event::new("source.refused").outcome("failed").cause(code).at(at.state, at.offset)).await;
+            Report::Refused { code, words, at, ends } => {
+                let event = Event::new("source.refused").outcome("failed").cause(code).at(at.state, at.offset);
+                self.append(with_ends(event, ends)).await;
                 self.state.send_modify(|state| state.trouble = Some(words.clone()));
                 self.answer(Some(words));
             }
@@ -361,5 +362,10 @@ fn opened_event(opened: &Opened) -> Event {
         event = event.public("tls_version", tls.version.clone()).public("tls_suite", tls.suite.clone());
         event = event.sealed("certificate", tls.fingerprint.clone());
     }
-    event
+    with_ends(event, opened.ends)
+}
+
+/// R45: as a firewall's records name the connection.
+fn with_ends(event: Event, ends: Option<Ends>) -> Event {
+    ends.into_iter().fold(event, |event, (own, site)| event.sealed("src", own.to_string()).sealed("dst", site.to_string()))
 }

@@ -1,5 +1,6 @@
 //! The link to one open site: connect, enter, converse, and come back after a failure.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,15 +51,29 @@ pub struct Opened {
     pub entered: Entered,
     pub tls: Option<TlsFacts>,
     pub took: Duration,
+    pub ends: Option<Ends>,
 }
+
+/// Both ends of a connection to a site, ours first: a firewall's records name it so (R45).
+pub type Ends = (SocketAddr, SocketAddr);
 
 /// What happens to a link. The node traces each.
 #[derive(Debug)]
 pub enum Report {
     Opening,
     Opened(Opened),
-    Refused { code: &'static str, words: String, at: Where },
-    Closed { code: &'static str, received: u64, dropped: Vec<(Dropped, u64)> },
+    /// `ends`: if there was a connection.
+    Refused {
+        code: &'static str,
+        words: String,
+        at: Where,
+        ends: Option<Ends>,
+    },
+    Closed {
+        code: &'static str,
+        received: u64,
+        dropped: Vec<(Dropped, u64)>,
+    },
 }
 
 /// Why a link is over for good, until somebody shows the site again.
@@ -103,7 +118,7 @@ pub struct Link {
 enum Over {
     Stopped,
     Closed,
-    Failed(LinkError, Where),
+    Failed(LinkError, Where, Option<Ends>),
 }
 
 impl Link {
@@ -120,12 +135,12 @@ impl Link {
         loop {
             let _ = self.reports.send(Report::Opening).await;
             let (over, opened) = self.connection(failing_since).await;
-            let (error, at) = match over {
+            let (error, at, ends) = match over {
                 Over::Stopped => return Ended::Stopped,
                 Over::Closed => return Ended::ClosedBySite,
-                Over::Failed(error, at) => (error, at),
+                Over::Failed(error, at, ends) => (error, at, ends),
             };
-            let report = Report::Refused { code: error.code(), words: error.to_string(), at };
+            let report = Report::Refused { code: error.code(), words: error.to_string(), at, ends };
             tracing::warn!(code = error.code(), "a site's link failed");
             let _ = self.reports.send(report).await;
             if error.needs_operator() {
@@ -191,10 +206,10 @@ impl Link {
             Ok(entered) => entered,
             Err(error) => {
                 let place = hall.place(&error);
-                return (Over::Failed(error, place), false);
+                return (Over::Failed(error, place, hall.ends), false);
             }
         };
-        let mut buffer = hall.buffer;
+        let (mut buffer, ends) = (hall.buffer, hall.ends);
         let size = opened.entered.init.size;
         let _ = self.reports.send(Report::Opened(opened)).await;
         self.metrics.sources.inc();
@@ -202,12 +217,12 @@ impl Link {
         self.screen.mask(masks);
         let mut session = Session::new(self.target.pace, size, self.metrics.clone(), &mut self.screen, clock.now());
         let over = self.converse(&mut wire, &mut buffer, &mut session).await;
-        let over = over.unwrap_or_else(|error| Over::Failed(error, buffer.at("session")));
+        let over = over.unwrap_or_else(|error| Over::Failed(error, buffer.at("session"), ends));
         self.metrics.sources.dec();
         let code = match &over {
             Over::Stopped => "stopped",
             Over::Closed => "closed_by_site",
-            Over::Failed(error, _) => error.code(),
+            Over::Failed(error, ..) => error.code(),
         };
         let _ = self.reports.send(Report::Closed { code, received: session.received(), dropped: session.dropped() }).await;
         (over, session.has_opened())
@@ -280,12 +295,13 @@ struct Hall<'a> {
     clock: &'a Clock,
     handshake: ClientHandshake,
     buffer: Buffer,
+    ends: Option<Ends>,
 }
 
 impl<'a> Hall<'a> {
     fn new(target: &'a Target, clock: &'a Clock) -> Self {
         let handshake = ClientHandshake::new(target.login.clone(), target.transport);
-        Self { target, clock, handshake, buffer: Buffer::default() }
+        Self { target, clock, handshake, buffer: Buffer::default(), ends: None }
     }
 
     /// How far the site has come, when this ended it.
@@ -309,7 +325,9 @@ impl<'a> Hall<'a> {
         let started = clock.now();
         let connect = reach::connect(&target.host, target.port, &target.networks);
         let tcp = clock.within(started + STEP, connect).await.map_err(|Elapsed| LinkError::Timeout(Step::Connecting))?;
-        let mut wire = Wire::new(tcp?)?;
+        let tcp = tcp?;
+        self.ends = tcp.local_addr().ok().zip(tcp.peer_addr().ok());
+        let mut wire = Wire::new(tcp)?;
         if target.transport == Transport::Tls {
             wire = self.secure(wire).await?;
         }
@@ -323,7 +341,8 @@ impl<'a> Hall<'a> {
             }
             entered = self.drive(&mut wire).await?;
         }
-        let opened = Opened { entered: entered.ok_or(LinkError::Cut)?, tls: wire.tls(), took: clock.now() - started };
+        let opened =
+            Opened { entered: entered.ok_or(LinkError::Cut)?, tls: wire.tls(), took: clock.now() - started, ends: self.ends };
         Ok((wire, opened))
     }
 

@@ -9,5 +9,5 @@ mod reach;
 pub mod session;
 mod wire;
 
-pub use link::{Ended, Link, Opened, Report, Target, probe};
+pub use link::{Ended, Ends, Link, Opened, Report, Target, probe};
 pub use wire::LinkError;

@@ -87,8 +87,10 @@ impl<G: Gate> Listener<G> {
     }
 
     fn accepted(&self, tcp: TcpStream, address: SocketAddr) {
+        // Gone before it was looked at.
+        let Ok(local) = tcp.local_addr() else { return };
         self.metrics.connections.inc();
-        let peer = Peer { address, entrance: self.entrance, known: self.gate.is_known(address.ip()) };
+        let peer = Peer { address, local, entrance: self.entrance, known: self.gate.is_known(address.ip()) };
         let inside = if self.networks.hold(address.ip()) { Ok(()) } else { Err("network") };
         let place = match inside.and_then(|()| self.limits.enter(peer)) {
             Ok(place) => place,

@@ -121,6 +121,8 @@ pub struct Seat {
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
     pub address: SocketAddr,
+    /// Our end of it.
+    pub local: SocketAddr,
     pub entrance: Entrance,
     /// Somebody was let in from this address not long ago.
     pub known: bool,

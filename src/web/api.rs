@@ -54,7 +54,7 @@ pub trait Orders: Send + Sync + 'static {
     /// Whether somebody was let in from there not long ago.
     fn knows(&self, address: SocketAddr) -> bool;
     /// A connection came: recorded before a byte is answered. False: close it unanswered.
-    fn attempt(&self, address: SocketAddr) -> impl Future<Output = bool> + Send;
+    fn attempt(&self, address: SocketAddr, local: SocketAddr) -> impl Future<Output = bool> + Send;
     /// A limit refused one: counted and folded.
     fn limited(&self, address: SocketAddr, cause: &'static str);
     /// Somebody is let in by a connection: it is not counted among those of strangers.
@@ -119,7 +119,8 @@ async fn accept<O: Orders>(
         tokio::spawn(async move {
             let end = clock.now() + LIFE;
             let securing = async {
-                if !orders.attempt(address).await {
+                let local = tcp.local_addr().ok()?;
+                if !orders.attempt(address, local).await {
                     return None;
                 }
                 TlsAcceptor::from(tls).accept(tcp).await.ok()

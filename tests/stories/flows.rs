@@ -3,12 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use lucarne::clock::Clock;
 use lucarne::config::Config;
 use lucarne::config::flows::{flows, nftables};
 
+use lucarne::trace::Entry;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::child::Program;
 use super::cli::says;
-use super::process::served;
+use super::process::{served, whole_entries};
 
 /// The ports of TCP and UDP that these calls name in strace's words.
 fn ports(words: &str, call: &str) -> BTreeSet<u64> {
@@ -33,6 +41,64 @@ async fn r42_a_served_node_makes_and_answers_the_listed_flows_and_no_other() {
     assert_eq!(ports(&words, "bind("), listed("in"), "{words}");
     assert_eq!(ports(&words, "connect("), listed("out"), "{words}");
     assert!(ports(&words, "sendto(").is_empty() && ports(&words, "sendmsg(").is_empty(), "{words}");
+}
+
+/// Connections by both their ends, with the seconds at which they were begun.
+type Begun = Vec<(String, String, f64)>;
+
+/// What a firewall would have seen: each SYN to one of these ports.
+fn captured(file: &Path, ports: &[u16]) -> Begun {
+    let filter = "tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn";
+    let read = Command::new("tcpdump").args(["-nn", "-tt", "-r"]).arg(file).arg(filter).output().unwrap();
+    let text = String::from_utf8(read.stdout).unwrap();
+    // 1764306512.123456 IP 127.0.0.1.40001 > 127.0.0.1.5920: Flags [S], …
+    let address = |word: &str| word.trim_end_matches(':').rsplit_once('.').map(|(ip, port)| format!("{ip}:{port}"));
+    let begun = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        Some((address(words.get(2)?)?, address(words.get(4)?)?, words.first()?.parse().ok()?))
+    };
+    let all: Begun = text.lines().filter_map(begun).collect();
+    let wanted = |to: &str| ports.iter().any(|port| to.ends_with(&format!(":{port}")));
+    all.into_iter().filter(|(_, to, _)| wanted(to)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r45_a_capture_of_packets_and_the_trace_are_joined_one_to_one() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (file, words) = (folder.path().join("packets"), folder.path().join("tcpdump"));
+    let mut capture = Command::new("tcpdump");
+    // Unbuffered: what was seen is in the file at once.
+    capture.args(["-i", "lo", "-nn", "-U", "--immediate-mode", "-Z", "root", "-w"]).arg(&file).arg("tcp");
+    let capture = Program::start(&mut capture, &words);
+    let clock = Clock::system();
+    while !std::fs::read_to_string(&words).unwrap_or_default().contains("listening on") {
+        clock.sleep(Duration::from_millis(20)).await;
+    }
+    let served = served("").await;
+    served.looks().await.leave().await;
+    // Whoever is sent away is joined too.
+    let mut stranger = tokio::net::TcpStream::connect(("127.0.0.1", served.viewers)).await.unwrap();
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let _ = stranger.read_to_end(&mut Vec::new()).await;
+    let config = Config::load(&served.config).unwrap();
+    let ports = [served.viewers, config.sites[0].port];
+    clock.sleep(Duration::from_millis(500)).await;
+    drop(capture);
+    let mut seen = captured(&file, &ports);
+    let traced = |entry: &Entry| {
+        let end = |key: &str| entry.sealed.as_ref()?.get(key)?.as_str().map(str::to_owned);
+        let is_one = ["conn.attempt", "source.opened", "source.refused"].contains(&entry.kind());
+        let time = OffsetDateTime::parse(entry.text("time"), &Rfc3339).unwrap().unix_timestamp_nanos() as f64 / 1e9;
+        if is_one { end("src").zip(end("dst")).map(|(src, dst)| (src, dst, time)) } else { None }
+    };
+    let entries = whole_entries(&served.data().join("trace"));
+    let mut traced: Begun = entries.iter().filter_map(traced).collect();
+    seen.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    traced.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    assert!(seen.len() >= 3, "{seen:?}");
+    let ends = |begun: &Begun| begun.iter().map(|(from, to, _)| (from.clone(), to.clone())).collect::<Vec<_>>();
+    assert_eq!(ends(&seen), ends(&traced));
+    assert!(seen.iter().zip(&traced).all(|(seen, traced)| (seen.2 - traced.2).abs() < 2.0), "{seen:?} {traced:?}");
 }
 
 fn config() -> Config {

@@ -24,7 +24,7 @@ pub struct Served {
     pub node: Program,
     pub config: PathBuf,
     dir: TempDir,
-    viewers: u16,
+    pub viewers: u16,
     pub clock: Clock,
     /// Those who order by its control socket.
     pub people: Arc<Rehearsal>,
