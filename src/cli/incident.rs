@@ -30,9 +30,12 @@ pub(super) enum IncidentCommand {
     /// What was found or done; with --contained or --closed the incident goes forward
     Note {
         incident: String,
+        /// In a few words, without health data
         note: String,
+        /// What happens is stopped, and not yet mended
         #[arg(long, conflicts_with = "closed")]
         contained: bool,
+        /// Nothing is left to do
         #[arg(long)]
         closed: bool,
     },
@@ -52,8 +55,9 @@ pub(super) enum IncidentCommand {
 
 #[derive(Args)]
 pub(super) struct About {
+    /// A session of somebody who looked, as the trace names it: s-…
     #[arg(long)]
-    session: Option<String>,
+    view: Option<String>,
     #[arg(long)]
     engagement: Option<String>,
     #[arg(long, value_parser = SiteName::new)]
@@ -68,7 +72,7 @@ pub(super) struct About {
 impl About {
     fn links(self) -> Vec<Link> {
         let links = [
-            self.session.map(|id| Link::Session(SessionId::stored(id))),
+            self.view.map(|id| Link::Session(SessionId::stored(id))),
             self.engagement.map(|id| Link::Engagement(EngagementId::stored(id))),
             self.site.map(Link::Site),
             self.freeze.map(|id| Link::Freeze(FreezeId::stored(id))),
@@ -96,7 +100,7 @@ pub(super) async fn incident(terminal: &Terminal<'_>, command: IncidentCommand) 
         C::Link { incident, about } => {
             let mut links = about.links().into_iter();
             let (Some(link), None) = (links.next(), links.next()) else {
-                anyhow::bail!("give one of --session, --engagement, --site, --freeze and --entry");
+                anyhow::bail!("give one of --view, --engagement, --site, --freeze and --entry");
             };
             Act::LinkIncident { incident: id(incident), link }
         }

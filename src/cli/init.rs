@@ -20,9 +20,14 @@ pub(super) async fn run(dir: &Path, hosts: &[String], clock: &Clock) -> Result<E
     if is_new {
         let certs = dir.join("certs");
         std::fs::create_dir_all(&certs).with_context(|| format!("{} cannot be made", certs.display()))?;
-        tls::make_certificates(&certs, hosts)?;
+        let here = ["localhost", "127.0.0.1"].map(str::to_owned);
+        let others: Vec<String> = hosts.iter().filter(|host| !here.contains(host)).cloned().collect();
+        tls::make_certificates(&certs, &[&others[..], &here].concat())?;
         private_dir(&dir.join("data"))?;
-        std::fs::write(&settings, SETTINGS).with_context(|| format!("{} cannot be written", settings.display()))?;
+        // Whoever names a host wants to be reached by it.
+        let listen = if others.is_empty() { "\"127.0.0.1:5920\"" } else { "\"0.0.0.0:5920\"  " };
+        std::fs::write(&settings, SETTINGS.replacen("\"127.0.0.1:5920\"", listen, 1))
+            .with_context(|| format!("{} cannot be written", settings.display()))?;
     }
     let config = Config::load(&settings)?;
     let _lock = lock(&config)?;

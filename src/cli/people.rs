@@ -235,6 +235,7 @@ pub(super) async fn site(terminal: &Terminal<'_>, command: SiteCommand) -> Resul
 pub(super) enum FreezeCommand {
     /// Every site
     Everything {
+        /// Why, in a few words, without health data
         #[arg(long)]
         reason: String,
     },
@@ -242,12 +243,14 @@ pub(super) enum FreezeCommand {
     Site {
         #[arg(value_parser = SiteName::new)]
         site: SiteName,
+        /// Why, in a few words, without health data
         #[arg(long)]
         reason: String,
     },
     /// One engagement
     Engagement {
         engagement: String,
+        /// Why, in a few words, without health data
         #[arg(long)]
         reason: String,
     },

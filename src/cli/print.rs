@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 use time::macros::format_description;
 
 use crate::governance::compliance::{Commitment, Standing};
-use crate::governance::{Incident, Role, Workstation};
-use crate::node::act::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
+use crate::governance::incident::Duty;
+use crate::governance::{Role, Workstation};
+use crate::node::act::{Case, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
 #[derive(Clone, Copy)]
@@ -24,7 +25,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
     match outcome {
         Outcome::Done { message } => println!("{message}"),
         Outcome::Failed { message } | Outcome::Refused { message, .. } => bail!("{message}"),
-        Outcome::Enrolled { secret, url, recovery, .. } => enrolled(secret, url, recovery),
+        Outcome::Enrolled { login, secret, url, recovery } => enrolled(login, secret, url, recovery),
         Outcome::Welcome { name, roles, password_days, owes_charter, .. } => {
             println!("welcome, {name} ({})", roles.iter().map(Role::name).collect::<Vec<_>>().join(", "));
             if *owes_charter {
@@ -36,7 +37,9 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         Outcome::Asked { request, half } => {
             println!("asked     {request}; another person approves it: lucarne request approve {request}");
             if let Some(half) = half {
-                println!("half      {half}      (of the person's one-time code: give it to them yourself)");
+                println!(
+                    "half      {half}      (the person's one-time code is both halves, one after the other: give it to them yourself)"
+                );
             }
         }
         Outcome::Approved { message, half } => {
@@ -58,7 +61,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
         Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
         Outcome::Freezes { freezes } => frozen(freezes)?,
-        Outcome::Compliance { clauses } => clauses.iter().for_each(commitment),
+        Outcome::Compliance { clauses } => compliance(clauses),
         Outcome::Sites { sites } => sites.iter().for_each(site),
         Outcome::Ticket { login, secret, short, expires, password_days } => {
             println!("user      {login}");
@@ -85,17 +88,17 @@ fn waiting(requests: &[Waiting]) -> Result<()> {
 fn frozen(freezes: &[Frozen]) -> Result<()> {
     for Frozen { freeze, by } in freezes {
         let by = by.as_deref().unwrap_or("?");
-        println!("{}  {}  by {by} on {}  {}", freeze.id, serde_json::to_string(&freeze.scope)?, freeze.at.date(), freeze.reason);
+        println!("{}  {}  by {by} on {}  {}", freeze.id, freeze.scope, freeze.at.date(), freeze.reason);
     }
     Ok(())
 }
 
-fn enrolled(secret: &str, url: &str, recovery: &[String]) {
+fn enrolled(login: &str, secret: &str, url: &str, recovery: &[String]) {
     println!("Your account is open. Add this to your authenticator now; it is not shown again:\n");
     println!("secret    {secret}\nurl       {url}\n");
     println!("If you lose it, each of these lets you in once; keep them on paper:\n");
     recovery.chunks(4).for_each(|row| println!("          {}", row.join("  ")));
-    println!("\nThen: lucarne login");
+    println!("\nThen: lucarne login {login}");
 }
 
 fn password_note(days: Option<i64>) {
@@ -143,19 +146,26 @@ fn engagement(planned: &Planned) {
     );
 }
 
-fn incident(incident: &Incident) {
-    let minute = format_description!("[year]-[month]-[day] [hour]:[minute]");
+fn incident(case: &Case) {
+    let (incident, minute) = (&case.incident, format_description!("[year]-[month]-[day] [hour]:[minute]"));
     let at = |at: time::OffsetDateTime| at.format(minute).unwrap_or_default();
-    let (stage, nature) = (incident.stage().name(), incident.nature.name());
+    let (stage, nature) = (incident.stage().name(), incident.nature.name().replace('_', "-"));
     println!("{}  {stage:<9} {nature:<11} known since {} UTC  {}", incident.id, at(incident.known), incident.title);
-    if let Some(by) = incident.to_be_told_by() {
-        println!("{:<24} ! the authority is to be told by {} UTC: lucarne incident told {} REFERENCE", "", at(by), incident.id);
+    match (&incident.duty, incident.to_be_told_by()) {
+        (Some(Duty::Told(reference)), _) => println!("{:<24} the authority was told: {reference}", ""),
+        (Some(Duty::None(reason)), _) => println!("{:<24} the authority need not be told: {reason}", ""),
+        (None, Some(by)) => {
+            let late = if case.overdue { "OVERDUE: the authority was" } else { "! the authority is" };
+            println!("{:<24} {late} to be told by {} UTC: lucarne incident told {} REFERENCE", "", at(by), incident.id);
+        }
+        (None, None) => {}
     }
-    for step in &incident.steps {
+    // The first step says what the title says.
+    for step in incident.steps.iter().skip(1) {
         println!("{:<24} {} {:<9} {}", "", at(step.at), step.stage.name(), step.note);
     }
-    if !incident.links.is_empty() {
-        println!("{:<24} about {}", "", serde_json::to_string(&incident.links).unwrap_or_default());
+    for link in &incident.links {
+        println!("{:<24} about {link}", "");
     }
 }
 
@@ -169,10 +179,19 @@ fn workstation(workstation: &Workstation) {
 }
 
 fn rule(rule: &Rule) {
-    match &rule.message {
-        None => println!("  ok      {}", rule.rule),
-        Some(message) => println!("  MISSING {:<8} {message}", rule.rule),
+    match (&rule.message, &rule.later) {
+        (None, None) => println!("  ok      {}", rule.rule),
+        (None, Some(later)) => println!("  later   {:<8} {later}", rule.rule),
+        (Some(message), _) => println!("  MISSING {:<8} {message}", rule.rule),
     }
+}
+
+fn compliance(clauses: &[Commitment]) {
+    clauses.iter().for_each(commitment);
+    let count = |state| clauses.iter().filter(|clause| clause.state == state).count();
+    let counts = [Standing::Held, Standing::Off, Standing::Missing, Standing::Organisation].map(count);
+    let [held, off, missing, people] = counts;
+    println!("\n{held} held; {off} OFF: yours to mend; {missing} MISSING: not in this version; {people} for people, no program");
 }
 
 fn commitment(commitment: &Commitment) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use time::Date;
 
@@ -11,6 +11,7 @@ use super::people::{day, midnight};
 use super::session::Terminal;
 use crate::id::{WorkstationId, hex};
 use crate::node::act::Act;
+use crate::node::doors;
 use crate::tls::{certificates, fingerprint};
 
 #[derive(Subcommand)]
@@ -29,8 +30,10 @@ pub(super) enum WorkstationCommand {
     /// Declare when it was brought up to date last
     Posture {
         workstation: String,
-        #[arg(long, value_parser = day)]
+        /// The day of its system's last update
+        #[arg(long, value_parser = day, required_unless_present = "antivirus")]
         system: Option<Date>,
+        /// The day of its antivirus's last update
         #[arg(long, value_parser = day)]
         antivirus: Option<Date>,
     },
@@ -52,6 +55,13 @@ pub(super) async fn workstation(terminal: &Terminal<'_>, command: WorkstationCom
     terminal
         .order(match command {
             C::Add { label, certificate, ends } => {
+                let [_, tunnel] = doors(terminal.config, terminal.clock)?;
+                if !tunnel.trusts(&certificates(&certificate)?, terminal.clock.wall()) {
+                    bail!(
+                        "nobody could look with {}: `workstations.ca` did not sign it, or it is revoked or over",
+                        certificate.display()
+                    );
+                }
                 Act::AskWorkstation { certificate: hex(&fingerprint_of(&certificate)?), label, ends: ends.map(midnight) }
             }
             C::Posture { workstation, system, antivirus } => Act::KeepPosture { workstation: id(workstation), system, antivirus },

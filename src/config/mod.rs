@@ -153,10 +153,16 @@ impl Config {
             problem,
         };
         let written: written::Written =
-            toml::from_str(text).map_err(|e| error(e.span().map_or(0, |span| span.start), "TOML", e.message().to_owned()))?;
+            toml::from_str(text).map_err(|e| error(e.span().map_or(0, |span| span.start), "TOML", moved(e.message())))?;
         let folder = file.parent().unwrap_or(Path::new("."));
         checked(written, folder).map_err(|At { at, key, problem }| error(at, &key, problem))
     }
+}
+
+/// Where a key went that older settings have.
+fn moved(message: &str) -> String {
+    let hint = if message.contains("unknown field `workstations`") { "; it is `ca` under [workstations] now" } else { "" };
+    format!("{message}{hint}")
 }
 
 fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {

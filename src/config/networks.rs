@@ -5,12 +5,19 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use toml::Spanned;
 
-use super::written::At;
+use super::written::{self, At};
 use crate::network::Networks;
 
 /// `None`: anywhere.
-pub(super) fn checked(written: Option<Vec<Spanned<String>>>, key: &str) -> Result<Networks, At> {
+pub(super) fn checked(written: Option<written::Networks>, key: &str) -> Result<Networks, At> {
     let Some(written) = written else { return Ok(Networks::default()) };
+    if written.as_ref().is_empty() {
+        return Err(At::new(
+            written.span(),
+            key,
+            "an empty list lets nobody in: name at least one network, or leave the line out",
+        ));
+    }
     let network = |text: &Spanned<String>| {
         let word = text.as_ref().trim();
         let one = || word.parse::<IpAddr>().map(IpNet::from);
@@ -18,5 +25,5 @@ pub(super) fn checked(written: Option<Vec<Spanned<String>>>, key: &str) -> Resul
         let problem = "write networks such as \"10.20.0.0/16\" or \"fd00:7::/64\", without bits after the prefix";
         network.ok_or_else(|| At::new(text.span(), key, problem))
     };
-    Ok(Networks::of(written.iter().map(network).collect::<Result<_, _>>()?))
+    Ok(Networks::of(written.as_ref().iter().map(network).collect::<Result<_, _>>()?))
 }

@@ -26,6 +26,9 @@ impl At {
     }
 }
 
+/// Such as `["10.20.0.0/16"]`.
+pub(super) type Networks = Spanned<Vec<Spanned<String>>>;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -54,7 +57,7 @@ pub(super) struct Node {
 #[serde(deny_unknown_fields)]
 pub(super) struct Viewers {
     pub listen: SocketAddr,
-    pub networks: Option<Vec<Spanned<String>>>,
+    pub networks: Option<Networks>,
     pub tls_first: Option<SocketAddr>,
     #[serde(default)]
     pub tls_first_vnc_auth: Option<Spanned<bool>>,
@@ -77,7 +80,7 @@ pub(super) struct Viewers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Api {
     pub listen: SocketAddr,
-    pub networks: Option<Vec<Spanned<String>>>,
+    pub networks: Option<Networks>,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +108,7 @@ pub(super) struct Accounts {
     pub awareness_months: Spanned<i64>,
     pub awareness_blocks: bool,
     pub suspend_overdue: bool,
-    pub networks: BTreeMap<Role, Vec<Spanned<String>>>,
+    pub networks: BTreeMap<Role, Networks>,
 }
 
 impl Default for Accounts {
@@ -181,7 +184,7 @@ pub(super) struct Site {
     pub label: Spanned<String>,
     pub kind: Kind,
     pub address: Spanned<String>,
-    pub networks: Option<Vec<Spanned<String>>>,
+    pub networks: Option<Networks>,
     pub security: Spanned<Security>,
     pub ca: Option<PathBuf>,
     pub pin: Option<Spanned<String>>,

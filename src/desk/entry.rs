@@ -19,6 +19,8 @@ use crate::id::{AccountId, random};
 use crate::store::{Accounts, FourEyes, Work};
 use crate::trace::Event;
 
+/// Letters of half a code; people write the two with a hyphen, a space or nothing between.
+pub(super) const HALF: usize = 13;
 /// Logins that nobody has and that were tried: as many are remembered, so that they look like those that are.
 const STRANGERS: usize = 1024;
 
@@ -289,7 +291,8 @@ impl Desk {
             let role = account.roles.iter().next().map_or("", Role::name);
             return Ok(work.take_enrolment(role, None, &hash(code), now).await?);
         }
-        let Some((one, other)) = code.trim().split_once('-') else { return Ok(false) };
+        let letters: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+        let Some((one, other)) = letters.split_at_checked(HALF) else { return Ok(false) };
         let (who, one, other) = (account.id.as_str(), hash(one), hash(other));
         Ok(work.take_enrolment(who, Some(&one), &other, now).await? || work.take_enrolment(who, Some(&other), &one, now).await?)
     }

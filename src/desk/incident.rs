@@ -7,7 +7,7 @@ use crate::governance::incident::{Duty, Link, Nature, Stage, Step};
 use crate::governance::policy::short_text;
 use crate::governance::{Incident, Paperwork, Refusal, Role};
 use crate::id::IncidentId;
-use crate::store::{FourEyes, Incidents, Page};
+use crate::store::{FourEyes, Freezes, Incidents, Page};
 use crate::trace::Event;
 
 /// What somebody reports.
@@ -37,6 +37,9 @@ impl Desk {
         if roles.has(Role::Contact) && report.links.iter().any(elsewhere) {
             return Err(Refusal::NotYours.into());
         }
+        for link in &report.links {
+            self.is_there(link).await?;
+        }
         let first = Step { at: now, by: actor.account().id.clone(), stage: Stage::Open, note: title.clone() };
         let work = self.store.begin().await?;
         let mut incident = Incident {
@@ -62,6 +65,9 @@ impl Desk {
     /// A step, a link, or what became of the duty to tell the authority.
     pub async fn say_of(&self, actor: &Actor, id: &IncidentId, word: Word<'_>) -> Result<Incident, DeskError> {
         let (now, by) = (self.clock.wall(), actor.account().id.clone());
+        if let Word::Link(link) = &word {
+            self.is_there(link).await?;
+        }
         let work = self.store.begin().await?;
         let mut incident = work.incident(id).await?.ok_or(Refusal::IncidentUnknown)?;
         incident.may_be_handled_by(&actor.account().roles)?;
@@ -84,6 +90,16 @@ impl Desk {
         work.save_incident(&incident).await?;
         self.record(work, about(Event::new(kind), &incident, actor).sealed(told.0, told.1)).await?;
         Ok(incident)
+    }
+
+    /// What is mistyped would stay in the record for good. Sessions and entries are the trace's: nothing here knows them.
+    async fn is_there(&self, link: &Link) -> Result<(), DeskError> {
+        match link {
+            Link::Site(site) => self.settings_of(site).map(|_| ()),
+            Link::Engagement(engagement) => self.site_of(engagement).await.map(|_| ()),
+            Link::Freeze(freeze) if !self.store.is_freeze(freeze).await? => Err(Refusal::FreezeUnknown.into()),
+            Link::Freeze(_) | Link::Session(_) | Link::Entry(_) => Ok(()),
+        }
     }
 
     /// So many, newest first, after one; as this person sees them.

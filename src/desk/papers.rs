@@ -11,7 +11,7 @@ impl Desk {
         let work = self.store.begin().await?;
         let paper = work.paper(Paperwork::Charter).await?.ok_or(Refusal::NoCharter)?;
         if !paper.sha256.eq_ignore_ascii_case(sha256.trim()) {
-            return Err(Refusal::CharterNotAcknowledged.into());
+            return Err(Refusal::NotTheCharter.into());
         }
         let account = work.account_of(&actor.account().id).await?.ok_or(Refusal::SessionOver)?;
         work.save_account(&Account { charter: Some(paper.clone()), ..account }).await?;

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::entry::person;
+use super::entry::{HALF, person};
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::policy::{digest, short_text};
@@ -55,12 +55,15 @@ impl Desk {
         if change.subject() == Some(&actor.account().id) {
             return Err(Refusal::OwnAccount.into());
         }
-        let half = change.enrols().then(letters::<13>);
+        let half = change.enrols().then(letters::<HALF>);
         let request = Request { id: RequestId::random(), change, by: actor.account().id.clone(), at: self.clock.wall() };
         let work = self.store.begin().await?;
         let (old, waiting): (Vec<_>, Vec<_>) = work.requests().await?.into_iter().partition(|other| other.is_over(request.at));
         for forgotten in &old {
             work.settle(&forgotten.id).await?;
+        }
+        if let Some(same) = waiting.iter().find(|other| other.change == request.change) {
+            return Err(DeskError::Invalid(format!("the same waits already as {}: have it approved, or turn it down", same.id)));
         }
         if waiting.len() >= Policy::REQUESTS {
             return Err(Refusal::TooManyRequests.into());
@@ -122,7 +125,7 @@ impl Desk {
         let account = self.carry_out(&work, actor, &request.change, subject, now).await?;
         let half = match (&account, asker) {
             (Some(account), Some(asker)) if request.change.enrols() => {
-                let half = letters::<13>();
+                let half = letters::<HALF>();
                 work.put_enrolment(account.id.as_str(), Some(&asker), &hash(&half), now + Policy::ENROLMENT).await?;
                 Some(half)
             }

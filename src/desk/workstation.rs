@@ -22,6 +22,9 @@ impl Desk {
     pub async fn keep_posture(&self, actor: &Actor, id: &WorkstationId, news: Posture) -> Result<Workstation, DeskError> {
         let today = self.clock.wall().date();
         self.change_workstation(actor, id, "workstation.posture_kept", |workstation| {
+            if workstation.retired {
+                return Err(Refusal::WorkstationRetired);
+            }
             workstation.posture = workstation.posture.with(news, today)?;
             Ok(())
         })

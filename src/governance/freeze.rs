@@ -1,5 +1,7 @@
 //! Freezes: of what is frozen nothing is seen, whoever asks, until two people lift it (R53, R54).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -29,6 +31,16 @@ impl Scope {
             Self::Everything => true,
             Self::Site { site } => site == on,
             Self::Engagement { engagement } => Some(engagement) == of,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("everything"),
+            Self::Site { site } => write!(f, "site {site}"),
+            Self::Engagement { engagement } => write!(f, "engagement {engagement}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! R53, R55, R56: incidents, from the first word to the last, with the times that the law asks for.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -67,6 +69,18 @@ pub enum Link {
     Freeze(FreezeId),
     /// The number of an entry of the trace.
     Entry(u64),
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(session) => write!(f, "session {session}"),
+            Self::Engagement(engagement) => write!(f, "engagement {engagement}"),
+            Self::Site(site) => write!(f, "site {site}"),
+            Self::Freeze(freeze) => write!(f, "freeze {freeze}"),
+            Self::Entry(seq) => write!(f, "entry {seq} of the trace"),
+        }
+    }
 }
 
 /// What somebody did or found, and when.

@@ -83,6 +83,19 @@ impl Change {
         }
     }
 
+    /// What has become of it, once it is approved.
+    pub fn approved(&self) -> String {
+        match self {
+            Self::Join { login, .. } => format!("{} joins", login.as_str()),
+            Self::Move { .. } | Self::Reset { .. } | Self::Enable { .. } | Self::Prolong { .. } => self.name().to_owned(),
+            Self::Publish { paperwork, paper } => format!("the {} {} is in force", paperwork.name(), paper.version),
+            Self::Site { site, .. } => format!("the settings of {site}"),
+            Self::Workstation { label, .. } => format!("{label} is known"),
+            Self::Thaw { freeze } => format!("{freeze} is lifted; what it ended takes Show again"),
+            Self::Masks { site, width, height } => format!("the masks of {site} for {width}x{height}"),
+        }
+    }
+
     /// The account that it is about, if there is one already.
     pub fn subject(&self) -> Option<&AccountId> {
         match self {

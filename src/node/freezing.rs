@@ -37,7 +37,7 @@ impl Shared {
             recorded = recorded.and(one);
         }
         let freeze = frozen?;
-        let told = format!("{} is frozen as {freeze}; two people lift it: lucarne freeze lift {freeze}", scope.name());
+        let told = format!("{scope} is frozen as {freeze}; two people lift it: lucarne freeze lift {freeze}");
         recorded.with_context(|| format!("{told}. Not all of it could be written down"))?;
         Ok(done(told))
     }

@@ -1,12 +1,12 @@
 //! Incidents, as people report and handle them.
 
 use super::Shared;
-use super::act::{Act, Outcome};
+use super::act::{Act, Case, Outcome};
 use super::lists::PAGE;
 use super::perform::done;
 use crate::desk::{Actor, DeskError, Report, Word};
-use crate::governance::Refusal;
-use crate::governance::incident::{Duty, Stage};
+use crate::governance::incident::Duty;
+use crate::governance::{Incident, Refusal};
 
 impl Shared {
     pub(super) async fn about_incidents(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
@@ -19,7 +19,9 @@ impl Shared {
             }
             Act::ListIncidents { after } => {
                 let page = self.desk.incidents(actor, after.as_ref(), PAGE).await?;
-                return Ok(Outcome::Incidents { next: page.next(|last| last.id.clone()), incidents: page.rows });
+                let (next, now) = (page.next(|last| last.id.clone()), self.clock.wall());
+                let case = |incident: Incident| Case { overdue: incident.to_be_told_by().is_some_and(|by| now >= by), incident };
+                return Ok(Outcome::Incidents { next, incidents: page.rows.into_iter().map(case).collect() });
             }
             Act::NoteIncident { ref incident, stage, ref note } => (incident.clone(), Word::Step { stage, note }),
             Act::LinkIncident { incident, link } => (incident, Word::Link(link)),
@@ -28,9 +30,13 @@ impl Shared {
             _ => return Err(DeskError::from(Refusal::NotYourRole).into()),
         };
         let incident = self.desk.say_of(actor, &id, word).await?;
-        let due = incident.to_be_told_by().filter(|_| incident.stage() != Stage::Closed);
-        let due = due.map_or_else(String::new, |by| format!("; the authority is to be told by {} UTC", minute(by)));
-        Ok(done(format!("{id} is {}{due}", incident.stage().name())))
+        let duty = match (&incident.duty, incident.to_be_told_by()) {
+            (Some(Duty::Told(reference)), _) => format!("; the authority was told: {reference}"),
+            (Some(Duty::None(_)), _) => "; the authority need not be told".to_owned(),
+            (None, Some(by)) => format!("; the authority is to be told by {} UTC", minute(by)),
+            (None, None) => String::new(),
+        };
+        Ok(done(format!("{id} is {}{duty}", incident.stage().name())))
     }
 }
 

@@ -152,7 +152,7 @@ impl Shared {
                         login: actor.account().login.as_str().to_owned(),
                         secret: ticket.secret.to_string(),
                         short: ticket.short.as_ref().map(|short| short.to_string()),
-                        expires: ticket.expires.format(&Rfc3339)?,
+                        expires: ticket.expires.replace_nanosecond(0)?.format(&Rfc3339)?,
                         password_days: ticket.password_days,
                     })
                 }
@@ -250,7 +250,10 @@ impl Shared {
                     let sizes = self.desk.store().confirmed_sizes(site).await?;
                     self.site(site)?.confirm(sizes).await;
                 }
-                Ok(Outcome::Approved { message: format!("approved: {}", change.name()), half: half.map(|half| half.to_string()) })
+                Ok(Outcome::Approved {
+                    message: format!("approved: {}", change.approved()),
+                    half: half.map(|half| half.to_string()),
+                })
             }
             Act::TurnDown { request } => {
                 let change = self.desk.turn_down(actor, &request).await?;
@@ -335,8 +338,15 @@ impl Shared {
                     rule: check.rule.to_owned(),
                     code: check.refusal.map(|refusal| refusal.code().to_owned()),
                     message: check.refusal.map(|refusal| refusal.words().to_owned()),
+                    later: None,
                 };
-                Ok(Outcome::Checklist { state, checks: checks.into_iter().map(rule).collect() })
+                let mut checks: Vec<Rule> = checks.into_iter().map(rule).collect();
+                let class = self.desk.engagement(&engagement).await?.terms.class;
+                if self.desk.policy().workstations.is_some_and(|demand| class >= demand.from) {
+                    let later = "from a known workstation alone, behind the tunnel that shows its certificate (tls_first)";
+                    checks.push(Rule { rule: "R50".to_owned(), code: None, message: None, later: Some(later.to_owned()) });
+                }
+                Ok(Outcome::Checklist { state, checks })
             }
             Act::ListEngagements { after } => self.list_engagements(actor, after.as_ref()).await,
             _ => Err(DeskError::from(Refusal::NotYourRole).into()),

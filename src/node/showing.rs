@@ -115,6 +115,11 @@ impl Shared {
         cause: &str,
     ) -> anyhow::Result<()> {
         let handle = self.site(site)?;
+        // A pause lifts no Stop: viewers could come again to wait.
+        let is_stopped = || standing == Standing::Paused && handle.state.borrow().standing == Standing::Stopped;
+        if is_stopped() {
+            return Err(DeskError::from(Refusal::SiteNotShown).into());
+        }
         let act = async || {
             handle.stand(standing);
             if standing == Standing::Stopped {
@@ -131,6 +136,10 @@ impl Shared {
         };
         act().await;
         let _one_at_a_time = handle.acts.lock().await;
+        if is_stopped() {
+            // Somebody stopped it meanwhile.
+            return Ok(());
+        }
         act().await;
         self.desk.stand(actor, site, standing, cause).await?;
         Ok(())

@@ -13,6 +13,11 @@ pub trait Freezes: Reads {
             rows.iter().map(|row| document(row, 0, "freeze")).collect()
         }
     }
+
+    /// Whether there is, or was, such a freeze.
+    fn is_freeze(&self, id: &FreezeId) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        async move { Ok(!self.rows(sqlx::query("SELECT 1 FROM freezes WHERE id = $1").bind(id.as_str())).await?.is_empty()) }
+    }
 }
 
 impl<R: Reads> Freezes for R {}

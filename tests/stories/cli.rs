@@ -191,12 +191,21 @@ async fn a_newcomer_gets_from_nothing_to_a_picture_by_commands() {
     }
     assert!(entries.contains("view.ended") && entries.contains("account_disabled") && !entries.contains("Claire"), "{entries}");
     assert!(says(&config, &["trace", "tail", "-n", "100", "--sealed"], "").contains("Claire Martin"));
-    assert!(people.by("rachida", &["freeze", "everything", "--reason", "Exercice"]).contains("lucarne freeze lift f-"));
-    assert!(people.by("adrien", &["freeze", "list"]).contains("Exercice"));
-    assert!(people.complains("dominique", &["engagement", "show", &engagement]).contains("Frozen by somebody in charge"));
+    an_exercise_by_commands(&people, &engagement);
     assert!(people.complains("rachida", &["account", "unlock", "nobody"]).contains("lucarne account list"));
     drop(node);
     names_nobody(&dir.path().join("serve.log"), secret);
+}
+
+/// Everything is frozen, and an incident reported.
+fn an_exercise_by_commands(people: &People, engagement: &str) {
+    assert!(people.by("rachida", &["freeze", "everything", "--reason", "Exercice"]).contains("lucarne freeze lift f-"));
+    assert!(people.by("adrien", &["freeze", "list"]).contains("everything  by rachida"));
+    let report = ["incident", "report", "security", "Exercice", "--site", "my-site", "--view", "s-1"];
+    people.by("adrien", &report);
+    let listed = people.by("rachida", &["incident", "list"]);
+    assert!(listed.contains("! the authority is to be told by") && listed.contains("about site my-site"), "{listed}");
+    assert!(people.complains("dominique", &["engagement", "show", engagement]).contains("Frozen by somebody in charge"));
 }
 
 /// No person and no ticket is in the logs.

@@ -44,7 +44,7 @@ impl Cell {
 
     async fn sees(&self, person: &Person) -> Vec<Incident> {
         match self.by(person, Act::ListIncidents { after: None }).await {
-            Outcome::Incidents { incidents, next: None } => incidents,
+            Outcome::Incidents { incidents, next: None } => incidents.into_iter().map(|case| case.incident).collect(),
             other => panic!("{other:?}"),
         }
     }

@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt;
 
 use super::eye::{Door, Eye, exact};
 use super::fidelity::marked;
-use super::house::{House, demo_site};
+use super::house::{House, demo_site, name};
 use super::script::{Mood, Script};
 
 async fn house_showing(frames: usize) -> (Script, House) {
@@ -63,6 +63,23 @@ async fn only_show_opens_a_source_and_a_viewer_never_does() {
     house.show("a").await;
     assert!(eye.watch_until(shows_the_site).await);
     assert_eq!(script.connections(), 1);
+    house.close().await;
+}
+
+/// What takes away gives nothing: who was sent away by a Stop does not come back to wait by a Pause.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_a_pause_lifts_no_stop() {
+    let script = Script::start(2, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    let ticket = house.ticket("a").await;
+    house.stop("a").await;
+    for person in [&house.company.rssi, &house.company.contacts[&name("a")]] {
+        let paused = house.by(person, Act::Pause { site: name("a") }).await;
+        assert!(matches!(&paused, Outcome::Refused { code, .. } if code == "site_not_shown"), "{paused:?}");
+    }
+    assert_eq!(house.site("a").await.standing, Standing::Stopped);
+    assert!(Eye::enter(&house, &ticket, &exact(number::RAW)).await.is_err());
     house.close().await;
 }
 

@@ -44,7 +44,12 @@ async fn engagements_are_listed_page_by_page_newest_first() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r29_two_hundred_requests_wait_at_most_and_old_ones_make_room() {
     let places = places().await;
-    let ask = || Act::AskProlong { login: "claire".into(), ends: None };
+    let mut day = 0;
+    let now = places.house.clock.wall();
+    let mut ask = || {
+        day += 1;
+        Act::AskProlong { login: "claire".into(), ends: Some(now + time::Duration::days(400 + day)) }
+    };
     let mut asked = HashSet::new();
     let refused = loop {
         match places.admin(ask()).await {

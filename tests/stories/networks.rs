@@ -128,6 +128,8 @@ fn wrong_networks_say_what_to_write() {
         let words = with(&good.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(words.contains("networks: write networks such as"), "{words}");
     }
+    let words = with(&good.replacen("[viewers]\n", "[viewers]\nnetworks = []\n", 1)).unwrap_err().to_string();
+    assert!(words.contains("line 8: viewers.networks: an empty list lets nobody in"), "{words}");
     let words =
         with(&format!("{good}\n[accounts]\nnetworks = {{ auditor = [\"10.0.0.0/8\", \"x\"] }}\n")).unwrap_err().to_string();
     assert!(words.contains("accounts.networks.auditor"), "{words}");

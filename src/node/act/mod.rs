@@ -10,7 +10,7 @@ use crate::governance::freeze::Scope;
 use crate::governance::incident::{Link, Nature, Stage};
 use crate::governance::{Paperwork, Right, Role, Secret, Terms};
 use crate::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, WorkstationId};
-pub use outcome::{Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
+pub use outcome::{Case, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
 #[derive(Debug, Serialize, Deserialize)]

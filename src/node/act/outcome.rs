@@ -82,7 +82,7 @@ pub enum Outcome {
     },
     /// What is not for this reader is hidden.
     Incidents {
-        incidents: Vec<Incident>,
+        incidents: Vec<Case>,
         /// There are more after this one.
         next: Option<IncidentId>,
     },
@@ -136,6 +136,13 @@ pub struct Waiting {
     pub about: Option<String>,
 }
 
+/// An incident, and whether the authority should have been told by now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    pub incident: Incident,
+    pub overdue: bool,
+}
+
 /// A freeze in force, with the login of whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frozen {
@@ -165,6 +172,9 @@ pub struct Rule {
     /// What is missing, by its code and in words; neither: it holds.
     pub code: Option<String>,
     pub message: Option<String>,
+    /// It can be judged only when somebody comes: what will be asked then.
+    #[serde(default)]
+    pub later: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
