@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::{IncomingStream, Listener};
@@ -78,7 +79,7 @@ pub async fn api<O: Orders>(
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
     let routes = Router::new().route("/v1/acts", post(act::<O>)).fallback(nothing_here);
-    let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(Arc::clone(&orders));
+    let routes = routes.with_state(Arc::clone(&orders));
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
         served = serving.into_future() => served,
@@ -207,12 +208,15 @@ impl axum::extract::connect_info::Connected<IncomingStream<'_, Door>> for Peer {
     }
 }
 
-async fn act<O: Orders>(
-    State(orders): State<Arc<O>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn act<O: Orders>(State(orders): State<Arc<O>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let too_long = || told(StatusCode::PAYLOAD_TOO_LARGE, &failed("an order has 64 KiB at most"));
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    // Said before a byte of it is read: whoever asks first sends none.
+    if length.is_some_and(|length| length > MAX_BODY) {
+        return too_long();
+    }
+    let Ok(body) = to_bytes(body, MAX_BODY).await else { return too_long() };
     let act: Value = match serde_json::from_slice(&body) {
         Ok(act) => act,
         Err(error) => return told(StatusCode::BAD_REQUEST, &failed(&format!("the body is no JSON: {error}"))),

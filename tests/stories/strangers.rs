@@ -60,7 +60,8 @@ async fn rows_31_and_47_class_double_close_a_thousand_strangers_who_come_and_go_
         bystander.sees_more(&house).await;
     }
     house.pass(12).await;
-    house.until(|| (held().0 <= before.0).then_some(())).await;
+    // The store may have opened more of its four connections meanwhile, three descriptors each.
+    house.until(|| (held().0 <= before.0 + 9).then_some(())).await;
     assert!(held().1 <= before.1 + 8, "{:?} and {before:?}", held());
     assert!(peak_memory() - memory < 32 << 10);
     house.close().await;
