@@ -108,16 +108,26 @@ fn trusts(judge: Option<&Judge>, chain: &[CertificateDer<'_>], now: OffsetDateTi
     judge.verify_client_cert(own, others, UnixTime::since_unix_epoch(since)).is_ok()
 }
 
-/// The lists of a PEM or DER file.
-fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+/// A list of a large authority has some megabytes.
+const MAX_LIST: u64 = 64 << 20;
+
+/// The lists of a PEM or DER file, and the file's SHA-256.
+fn revocations(path: &Path) -> Result<(Vec<CertificateRevocationListDer<'static>>, [u8; 32]), TlsError> {
+    use std::io::Read;
     let failed = |reason: String| TlsError::File { path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+    file.take(MAX_LIST + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    if bytes.len() as u64 > MAX_LIST {
+        return Err(failed("a list has 64 MiB at most".to_owned()));
+    }
+    let print = Sha256::digest(&bytes).into();
     if !bytes.starts_with(b"-----BEGIN") {
-        return Ok(vec![CertificateRevocationListDer::from(bytes)]);
+        return Ok((vec![CertificateRevocationListDer::from(bytes)], print));
     }
     let found = CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|error| failed(error.to_string()))?;
-    if found.is_empty() { Err(failed("it holds no list of revoked certificates".to_owned())) } else { Ok(found) }
+    if found.is_empty() { Err(failed("it holds no list of revoked certificates".to_owned())) } else { Ok((found, print)) }
 }
 
 impl Papers {
@@ -125,13 +135,14 @@ impl Papers {
         self.workstations.as_ref().map(|ca| roots(ca).map(Arc::new)).transpose()
     }
 
-    /// By the lists as they are now.
-    fn judge(&self, roots: Option<&Arc<RootCertStore>>) -> Result<Option<Judge>, TlsError> {
-        let Some(roots) = roots else { return Ok(None) };
+    /// By the lists as they are now, with their SHA-256.
+    fn judge(&self, roots: Option<&Arc<RootCertStore>>) -> Result<(Option<Judge>, Vec<[u8; 32]>), TlsError> {
+        let Some(roots) = roots else { return Ok((None, Vec::new())) };
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
-        let lists = self.revocations.iter().map(|path| revocations(path)).collect::<Result<Vec<_>, _>>()?;
+        let read = self.revocations.iter().map(|path| revocations(path)).collect::<Result<Vec<_>, _>>()?;
+        let (lists, prints): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         let verifier = verifier.with_crls(lists.into_iter().flatten()).enforce_revocation_expiration();
-        Ok(Some(verifier.build()?))
+        Ok((Some(verifier.build()?), prints))
     }
 
     fn builder(&self, judge: Option<Judge>, clock: &Clock) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, TlsError> {
@@ -177,6 +188,8 @@ struct Met {
     roots: Option<Arc<RootCertStore>>,
     judge: Option<Judge>,
     looks: Looks,
+    /// SHA-256 of each list of revocations.
+    lists: Vec<[u8; 32]>,
 }
 
 impl Met {
@@ -184,17 +197,17 @@ impl Met {
         // Before they are read: what changes meanwhile is read again.
         let looks = looks(&papers.revocations);
         let roots = papers.roots()?;
-        let judge = papers.judge(roots.as_ref())?;
-        Ok(Self { config: Arc::new(papers.config(judge.clone(), clock)?), roots, judge, looks })
+        let (judge, lists) = papers.judge(roots.as_ref())?;
+        Ok(Self { config: Arc::new(papers.config(judge.clone(), clock)?), roots, judge, looks, lists })
     }
 
     /// The same certificate and authorities, with the lists of revocations as they are now.
     fn with_lists_of_now(&self, papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
         let (looks, roots) = (looks(&papers.revocations), self.roots.clone());
-        let judge = papers.judge(roots.as_ref())?;
+        let (judge, lists) = papers.judge(roots.as_ref())?;
         let mut config = papers.builder(judge.clone(), clock)?.with_cert_resolver(Arc::clone(&self.config.cert_resolver));
         config.require_ems = true;
-        Ok(Self { config: Arc::new(config), roots, judge, looks })
+        Ok(Self { config: Arc::new(config), roots, judge, looks, lists })
     }
 }
 
@@ -224,10 +237,15 @@ impl ForViewers {
         if met.looks == looks(&self.papers.revocations) {
             return Ok(None);
         }
-        let met = met.with_lists_of_now(&self.papers, &self.clock)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = met;
-        let print = |path: &PathBuf| std::fs::read(path).map(|bytes| Sha256::digest(bytes).into()).unwrap_or_default();
-        Ok(Some(self.papers.revocations.iter().map(print).collect()))
+        let new = met.with_lists_of_now(&self.papers, &self.clock)?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current.config, &met.config) {
+            // Other papers are met since: these lists are read again with them.
+            return Ok(None);
+        }
+        let lists = new.lists.clone();
+        *current = new;
+        Ok(Some(lists))
     }
 
     /// Reads the files again; nobody meets them before [`ForViewers::meet`].

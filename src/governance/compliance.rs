@@ -179,13 +179,21 @@ const CLAUSES: &[(&str, &str, By)] = {
         ("seuls les personnels habilités à accéder aux locaux", "doors", People),
         ("bureaux fermés à clé", "keys", People),
         ("gérer les incidents opérationnels ou de sécurité", "records of incidents, and a freeze that two people lift", Build),
-        ("les membres d'une cellule de crise sont désignés", "somebody has the role", Control(crisis)),
+        (
+            "les membres d'une cellule de crise sont désignés",
+            "somebody has the role, and may freeze; alerts are not in this version",
+            Control(crisis),
+        ),
         (
             "fonctionnement et processus formalisés",
             "stages with their times, the 72 hours, the runbook in force",
             Control(runbook),
         ),
-        ("médecin pouvant intervenir", "what was disclosed of health data is for physicians", Control(physician)),
+        (
+            "médecin pouvant intervenir",
+            "what was disclosed of health data is for physicians, who look for it: alerts are not in this version",
+            Control(physician),
+        ),
         ("partagée par plusieurs acteurs, continuité", "two people at least for each part", Control(continuity)),
         ("audits de ses services, plans de remédiation", "findings with owner and day", Nothing),
         ("personnes concernées peuvent diligenter un audit", "receipts of sessions", Nothing),

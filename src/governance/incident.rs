@@ -142,6 +142,10 @@ impl Incident {
         if self.nature == Nature::HealthData && !roles.has(Role::Physician) {
             self.title = HIDDEN.to_owned();
             self.steps.iter_mut().for_each(|step| step.note = HIDDEN.to_owned());
+            // A reference is the authority's; a reason may tell what was disclosed.
+            if let Some(Duty::None(reason)) = &mut self.duty {
+                *reason = HIDDEN.to_owned();
+            }
         }
         self
     }

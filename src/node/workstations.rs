@@ -3,6 +3,7 @@
 use super::act::{Act, Outcome};
 use super::lists::PAGE;
 use super::perform::done;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,12 +14,14 @@ use crate::governance::Refusal;
 use crate::governance::workstation::Posture;
 use crate::id::{WorkstationId, hex};
 use crate::store::Workstations;
-use crate::tls::{Card, TlsError};
+use crate::tls::Card;
 use crate::trace::Event;
 use crate::viewer::Ending;
 
 /// How often it is looked whether a list of revocations has changed.
 const LISTS: Duration = Duration::from_millis(500);
+/// And how long reading one may take until that is said.
+const READING: Duration = Duration::from_secs(10);
 
 impl Shared {
     pub(super) async fn about_workstations(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
@@ -91,10 +94,16 @@ impl Shared {
         loop {
             self.clock.sleep(LISTS).await;
             let shared = Arc::clone(&self);
-            let _one_at_a_time = self.reading.lock().await;
-            // A folder of another machine may keep whoever reads it waiting.
-            let reading = tokio::task::spawn_blocking(move || shared.doors.each_ref().map(|door| door.read_lists()));
-            let Ok(read) = reading.await else { continue };
+            // A folder of another machine may keep whoever reads it waiting: nobody else waits for it.
+            let mut reading = tokio::task::spawn_blocking(move || shared.doors.each_ref().map(|door| door.read_lists()));
+            let read = match self.clock.within(self.clock.now() + READING, &mut reading).await {
+                Ok(read) => read,
+                Err(late) => {
+                    self.a_list_cannot_be_read(&late).await;
+                    reading.await
+                }
+            };
+            let Ok(read) = read else { continue };
             for read in read {
                 match read {
                     Ok(None) => {}
@@ -115,7 +124,7 @@ impl Shared {
     }
 
     /// Said once, until they can be read.
-    async fn a_list_cannot_be_read(&self, error: &TlsError) {
+    async fn a_list_cannot_be_read(&self, error: &(dyn Display + Sync)) {
         if !self.lists_unreadable.swap(true, Ordering::SeqCst) {
             tracing::error!(%error, "a list of revoked certificates cannot be read: the one of before counts until it runs out");
             let event = Event::new("config.changed").outcome("failed").cause("unreadable");

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use time::OffsetDateTime;
 
-use super::{Page, Reads, Store, StoreError, Work, document, one_more, text_of};
+use super::{Page, Reads, Store, StoreError, Work, document, one, page, text_of};
 use crate::governance::{Account, Login};
 use crate::id::AccountId;
 
@@ -19,17 +19,11 @@ pub struct Credentials {
 /// Reading accounts.
 pub trait Accounts: Reads {
     fn account(&self, login: &Login) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send {
-        async move {
-            let row = sqlx::query("SELECT document FROM accounts WHERE login = $1").bind(login.as_str());
-            self.rows(row).await?.first().map(|row| document(row, 0, "account")).transpose()
-        }
+        one(self, "SELECT document FROM accounts WHERE login = $1", login.as_str(), "account")
     }
 
     fn account_of(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send {
-        async move {
-            let row = sqlx::query("SELECT document FROM accounts WHERE id = $1").bind(id.as_str());
-            self.rows(row).await?.first().map(|row| document(row, 0, "account")).transpose()
-        }
+        one(self, "SELECT document FROM accounts WHERE id = $1", id.as_str(), "account")
     }
 
     fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send {
@@ -45,12 +39,8 @@ pub trait Accounts: Reads {
         login: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Account>, StoreError>> + Send {
-        async move {
-            let rows = sqlx::query("SELECT document FROM accounts WHERE login > $1 ORDER BY login LIMIT $2");
-            let rows = self.rows(rows.bind(login.unwrap_or_default()).bind(one_more(limit))).await?;
-            let rows = rows.iter().map(|row| document(row, 0, "account")).collect::<Result<_, _>>()?;
-            Ok(Page::of(rows, limit))
-        }
+        let query = "SELECT document FROM accounts WHERE login > $1 ORDER BY login LIMIT $2";
+        page(self, query, Some(login.unwrap_or_default()), limit, "account")
     }
 
     fn credentials(&self, id: &AccountId) -> impl Future<Output = Result<Option<Credentials>, StoreError>> + Send {

@@ -1,16 +1,13 @@
 //! Engagements.
 
-use super::{Page, Reads, StoreError, Work, document, one_more, text_of};
+use super::{Page, Reads, StoreError, Work, document, one, page, text_of};
 use crate::governance::Engagement;
 use crate::id::EngagementId;
 
 /// Reading engagements.
 pub trait Engagements: Reads {
     fn engagement(&self, id: &EngagementId) -> impl Future<Output = Result<Option<Engagement>, StoreError>> + Send {
-        async move {
-            let row = sqlx::query("SELECT document FROM engagements WHERE id = $1").bind(id.as_str());
-            self.rows(row).await?.first().map(|row| document(row, 0, "engagement")).transpose()
-        }
+        one(self, "SELECT document FROM engagements WHERE id = $1", id.as_str(), "engagement")
     }
 
     /// So many, newest first, after one.
@@ -19,15 +16,9 @@ pub trait Engagements: Reads {
         id: Option<&EngagementId>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Engagement>, StoreError>> + Send {
-        async move {
-            let rows = sqlx::query(
-                "SELECT document FROM engagements WHERE place < COALESCE((SELECT place FROM engagements WHERE id = $1), $2) \
-                 ORDER BY place DESC LIMIT $3",
-            );
-            let rows = rows.bind(id.map(EngagementId::as_str)).bind(i64::MAX).bind(one_more(limit));
-            let rows = self.rows(rows).await?.iter().map(|row| document(row, 0, "engagement")).collect::<Result<_, _>>()?;
-            Ok(Page::of(rows, limit))
-        }
+        let query = "SELECT document FROM engagements WHERE place < \
+                     COALESCE((SELECT place FROM engagements WHERE id = $1), 9223372036854775807) ORDER BY place DESC LIMIT $2";
+        page(self, query, id.map(EngagementId::as_str), limit, "engagement")
     }
 
     /// All of them, newest first.

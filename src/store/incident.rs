@@ -1,16 +1,13 @@
 //! Incidents.
 
-use super::{Page, Reads, StoreError, Work, document, one_more, text_of};
+use super::{Page, Reads, StoreError, Work, one, page, text_of};
 use crate::governance::Incident;
 use crate::id::IncidentId;
 
 /// Reading incidents.
 pub trait Incidents: Reads {
     fn incident(&self, id: &IncidentId) -> impl Future<Output = Result<Option<Incident>, StoreError>> + Send {
-        async move {
-            let row = sqlx::query("SELECT document FROM incidents WHERE id = $1").bind(id.as_str());
-            self.rows(row).await?.first().map(|row| document(row, 0, "incident")).transpose()
-        }
+        one(self, "SELECT document FROM incidents WHERE id = $1", id.as_str(), "incident")
     }
 
     /// So many, newest first, after one.
@@ -19,15 +16,9 @@ pub trait Incidents: Reads {
         id: Option<&IncidentId>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Incident>, StoreError>> + Send {
-        async move {
-            let rows = sqlx::query(
-                "SELECT document FROM incidents WHERE place < COALESCE((SELECT place FROM incidents WHERE id = $1), $2) \
-                 ORDER BY place DESC LIMIT $3",
-            );
-            let rows = rows.bind(id.map(IncidentId::as_str)).bind(i64::MAX).bind(one_more(limit));
-            let rows = self.rows(rows).await?.iter().map(|row| document(row, 0, "incident")).collect::<Result<_, _>>()?;
-            Ok(Page::of(rows, limit))
-        }
+        let query = "SELECT document FROM incidents WHERE place < \
+                     COALESCE((SELECT place FROM incidents WHERE id = $1), 9223372036854775807) ORDER BY place DESC LIMIT $2";
+        page(self, query, id.map(IncidentId::as_str), limit, "incident")
     }
 }
 

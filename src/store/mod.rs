@@ -123,11 +123,6 @@ impl<T> Page<T> {
     }
 }
 
-/// What a page of so many rows asks for.
-fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
-}
-
 /// Bounds each wait for the database, and remembers whether one was in vain.
 #[derive(Debug, Clone)]
 struct Deadline {
@@ -236,6 +231,29 @@ impl Reads for Work<'_> {
         let mut transaction = self.transaction.lock().await;
         self.deadline.keep(query.fetch_all(&mut **transaction)).await
     }
+}
+
+/// The document of a row that a text names.
+async fn one<T: DeserializeOwned>(
+    reads: &(impl Reads + ?Sized),
+    query: &'static str,
+    key: &str,
+    what: &'static str,
+) -> Result<Option<T>, StoreError> {
+    reads.rows(sqlx::query(query).bind(key)).await?.first().map(|row| document(row, 0, what)).transpose()
+}
+
+/// The documents that come after a row, so many at most.
+async fn page<T: DeserializeOwned>(
+    reads: &(impl Reads + ?Sized),
+    query: &'static str,
+    after: Option<&str>,
+    limit: usize,
+    what: &'static str,
+) -> Result<Page<T>, StoreError> {
+    let one_more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let rows = reads.rows(sqlx::query(query).bind(after).bind(one_more)).await?;
+    Ok(Page::of(rows.iter().map(|row| document(row, 0, what)).collect::<Result<_, _>>()?, limit))
 }
 
 /// What a row's column says in JSON.

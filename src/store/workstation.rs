@@ -1,6 +1,6 @@
 //! Workstations.
 
-use super::{Page, Reads, StoreError, Work, document, one_more, text_of};
+use super::{Page, Reads, StoreError, Work, one, page, text_of};
 use crate::governance::Workstation;
 use crate::id::WorkstationId;
 
@@ -8,17 +8,11 @@ use crate::id::WorkstationId;
 pub trait Workstations: Reads {
     /// The one with this certificate, by its SHA-256 in hexadecimal.
     fn workstation(&self, fingerprint: &str) -> impl Future<Output = Result<Option<Workstation>, StoreError>> + Send {
-        async move {
-            let row = sqlx::query("SELECT document FROM workstations WHERE fingerprint = $1").bind(fingerprint);
-            self.rows(row).await?.first().map(|row| document(row, 0, "workstation")).transpose()
-        }
+        one(self, "SELECT document FROM workstations WHERE fingerprint = $1", fingerprint, "workstation")
     }
 
     fn workstation_of(&self, id: &WorkstationId) -> impl Future<Output = Result<Option<Workstation>, StoreError>> + Send {
-        async move {
-            let row = sqlx::query("SELECT document FROM workstations WHERE id = $1").bind(id.as_str());
-            self.rows(row).await?.first().map(|row| document(row, 0, "workstation")).transpose()
-        }
+        one(self, "SELECT document FROM workstations WHERE id = $1", id.as_str(), "workstation")
     }
 
     /// So many, in the order in which they came, after one.
@@ -27,15 +21,9 @@ pub trait Workstations: Reads {
         id: Option<&WorkstationId>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Workstation>, StoreError>> + Send {
-        async move {
-            let rows = sqlx::query(
-                "SELECT document FROM workstations WHERE place > COALESCE((SELECT place FROM workstations WHERE id = $1), 0) \
-                 ORDER BY place LIMIT $2",
-            );
-            let rows = rows.bind(id.map(WorkstationId::as_str)).bind(one_more(limit));
-            let rows = self.rows(rows).await?.iter().map(|row| document(row, 0, "workstation")).collect::<Result<_, _>>()?;
-            Ok(Page::of(rows, limit))
-        }
+        let query = "SELECT document FROM workstations WHERE place > \
+                     COALESCE((SELECT place FROM workstations WHERE id = $1), 0) ORDER BY place LIMIT $2";
+        page(self, query, id.map(WorkstationId::as_str), limit, "workstation")
     }
 }
 

@@ -108,6 +108,11 @@ async fn r56_what_was_disclosed_of_health_data_is_for_physicians() {
     }
     let seen = format!("{:?}", cell.sees(&cell.physician).await);
     assert!(["Dossier affiché à tort", "Site arrêté", "Patient informé"].iter().all(|word| seen.contains(word)), "{seen}");
+    // Why nobody is told may name what was disclosed; the reference of who was told does not.
+    let reason = Act::NoDutyToTell { incident: id.clone(), reason: "Patient fictif, en fait".into() };
+    went_well(cell.by(&company.rssi, reason).await).unwrap();
+    assert!(!format!("{:?}", cell.sees(&cell.crisis).await).contains("fictif"));
+    assert!(format!("{:?}", cell.sees(&cell.physician).await).contains("fictif"));
     // Other incidents are not the physician's, and a contact reports of no other site.
     let other = cell.reports(&company.admin, Nature::Operational, "Disque plein", Vec::new()).await;
     assert_eq!(code(cell.by(&cell.physician, note(&other, None, "Vu")).await), "not_your_role");
