@@ -73,6 +73,11 @@ id!(
     "i-"
 );
 id!(
+    /// Something that one person is told elsewhere than here.
+    AlertId,
+    "l-"
+);
+id!(
     /// A registered workstation.
     WorkstationId,
     "w-"

@@ -14,6 +14,7 @@
 //! | [`trace`] | what happened, durable before it counts |
 //! | [`store`], [`desk`] | rows; and acts: check, row and entry in one |
 //! | [`config`], [`tls`], [`web`], [`metrics`] | settings, certificates, the monitor, counters |
+//! | [`notify`] | mail and webhooks: that something happened, never what |
 //! | [`node`] | wires the rooms together |
 //! | [`demo`], [`cli`] | the invented practice; what people type |
 //! | [`clock`], [`shutdown`], [`id`], [`network`] | time, ends, names, where people and sites may be |
@@ -35,6 +36,7 @@ pub mod mark;
 pub mod metrics;
 pub mod network;
 pub mod node;
+pub mod notify;
 pub mod picture;
 pub mod rfb;
 pub mod screen;

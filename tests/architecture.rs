@@ -43,7 +43,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("trace", &["id", "clock"]),
     ("store", &["governance", "trace", "id", "geometry", "clock"]),
     ("desk", &["governance", "trace", "store", "id", "clock", "geometry", "rfb"]),
-    ("config", &["geometry", "governance", "id", "network", "rfb", "tls"]),
+    ("notify", &["clock", "tls"]),
+    ("config", &["geometry", "governance", "id", "network", "notify", "rfb", "tls"]),
     ("web", &["trace", "metrics", "clock", "governance", "network", "tls", "viewer"]),
     (
         "node",
@@ -55,6 +56,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "governance",
             "id",
             "metrics",
+            "notify",
             "rfb",
             "screen",
             "shutdown",

@@ -1,5 +1,6 @@
 //! The command line: what people type, and what they read.
 
+mod alert;
 mod check;
 mod demo;
 mod engagement;
@@ -91,6 +92,9 @@ enum Command {
     /// What went wrong, and what was done about it
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// Whether people are told when something happens
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Workstations from which auditors look
     #[command(subcommand)]
     Workstation(workstation::WorkstationCommand),
@@ -159,6 +163,7 @@ async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode>
         Command::Site(command) => people::site(terminal, command).await,
         Command::Engagement(command) => engagement::engagement(terminal, command).await,
         Command::Incident(command) => incident::incident(terminal, command).await,
+        Command::Alert(command) => alert::alert(terminal, command).await,
         Command::Workstation(command) => workstation::workstation(terminal, command).await,
         Command::Freeze(command) => people::freeze(terminal, command).await,
         Command::Compliance => terminal.order(Act::Compliance).await,

@@ -11,7 +11,7 @@ use time::{Date, OffsetDateTime};
 use super::session::{Terminal, sha256_of};
 use crate::governance::account::{Clause, File, Job};
 use crate::governance::freeze::Scope;
-use crate::governance::{Paperwork, Role};
+use crate::governance::{MailAddress, Paperwork, Role};
 use crate::id::{EngagementId, FreezeId, RequestId, SiteName};
 use crate::node::act::Act;
 
@@ -100,6 +100,9 @@ pub(super) struct FileGiven {
     /// The day of the last session about security
     #[arg(long, value_parser = day)]
     awareness: Option<Date>,
+    /// Where alerts go, such as claire.martin@example.org
+    #[arg(long, value_parser = |text: &str| MailAddress::try_from(text.to_owned()))]
+    mail: Option<MailAddress>,
 }
 
 impl FileGiven {
@@ -109,11 +112,11 @@ impl FileGiven {
             Some((file, signed)) => Some(Clause { signed, sha256: sha256_of(&file)? }),
             None => None,
         };
-        Ok(File { job, clause, awareness: self.awareness })
+        Ok(File { job, clause, awareness: self.awareness, mail: self.mail })
     }
 }
 
-fn role(text: &str) -> Result<Role, String> {
+pub(super) fn role(text: &str) -> Result<Role, String> {
     let names = || Role::ALL.map(Role::name).join(", ");
     Role::ALL.into_iter().find(|role| role.name() == text).ok_or_else(|| format!("use one of {}", names()))
 }

@@ -8,7 +8,7 @@ use time::macros::format_description;
 use crate::governance::compliance::{Commitment, Standing};
 use crate::governance::incident::Duty;
 use crate::governance::{Role, Workstation};
-use crate::node::act::{Case, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
+use crate::node::act::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
 #[derive(Clone, Copy)]
@@ -61,6 +61,9 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
         Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
         Outcome::Freezes { freezes } => frozen(freezes)?,
+        Outcome::Alerted { mailed, without_address, webhook } => alerted(mailed, without_address, *webhook),
+        Outcome::Alerts { alerts, .. } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
+        Outcome::Alerts { alerts, .. } => alerts.iter().for_each(due),
         Outcome::Compliance { clauses } => compliance(clauses),
         Outcome::Sites { sites } => sites.iter().for_each(site),
         Outcome::Ticket { login, secret, short, expires, password_days } => {
@@ -91,6 +94,26 @@ fn frozen(freezes: &[Frozen]) -> Result<()> {
         println!("{}  {}  by {by} on {}  {}", freeze.id, freeze.scope, freeze.at.date(), freeze.reason);
     }
     Ok(())
+}
+
+fn alerted(mailed: &[String], without_address: &[String], webhook: bool) {
+    let ways = mailed.iter().map(|login| format!("{login} by mail")).chain(webhook.then(|| "the webhook".to_owned()));
+    let ways: Vec<String> = ways.collect();
+    println!("on its way to {}", if ways.is_empty() { "nobody".to_owned() } else { ways.join(", ") });
+    for login in without_address {
+        println!("! {login} has no address: lucarne account file {login} --mail ADDRESS");
+    }
+    println!("what has not arrived is listed by: lucarne alert list");
+}
+
+fn due(due: &Due) {
+    let Due { alert, to } = due;
+    let (to, minute) = (to.as_deref().unwrap_or(alert.route.name()), format_description!("[year]-[month]-[day] [hour]:[minute]"));
+    let [at, next] = [alert.at, alert.next_try].map(|at| at.format(minute).unwrap_or_default());
+    println!("{}  {:<17} to {to:<16} since {at} UTC, {} tries, next {next} UTC", alert.id, alert.occasion.name(), alert.tries);
+    if let Some(trouble) = &alert.trouble {
+        println!("{:<24} ! {trouble}", "");
+    }
 }
 
 fn enrolled(login: &str, secret: &str, url: &str, recovery: &[String]) {

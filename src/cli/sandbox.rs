@@ -12,7 +12,7 @@ use landlock::{
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
-use crate::config::Config;
+use crate::config::{Config, alerts};
 use crate::tls::Trust;
 
 /// The Landlock that is asked for: files, TCP ports, and a scope for signals and abstract sockets. Older kernels give
@@ -55,7 +55,8 @@ pub(super) fn confine(config: &Config) -> Result<()> {
     ];
     let bind = listens.iter().flatten().map(|address: &SocketAddr| Ok(NetPort::new(address.port(), AccessNet::BindTcp)));
     let store = config.postgres.iter().map(|server| server.port);
-    let reach = config.sites.iter().map(|site| site.port).chain(store).chain([DNS]);
+    let told = alerts::servers(&config.alerts).map(|(_, _, port)| port);
+    let reach = config.sites.iter().map(|site| site.port).chain(store).chain(told).chain([DNS]);
     let reach = reach.map(|port| Ok(NetPort::new(port, AccessNet::ConnectTcp)));
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -99,7 +100,8 @@ fn readable(config: &Config) -> Vec<PathBuf> {
         Some(Trust::Pinned(_)) | None => None,
     });
     let store = config.postgres.iter().filter_map(|server| server.ca.as_ref());
-    let files = papers.chain(trust).chain(store).cloned().chain(NAMES.iter().map(PathBuf::from));
+    let files =
+        papers.chain(trust).chain(store).chain(alerts::papers(&config.alerts)).cloned().chain(NAMES.iter().map(PathBuf::from));
     let folders = files.flat_map(|file| [Some(folder_of(&file)), file.canonicalize().ok().map(|real| folder_of(&real))]);
     SYSTEM.iter().map(PathBuf::from).chain(folders.flatten()).filter(|path| path.exists()).collect()
 }

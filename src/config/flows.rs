@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::Config;
+use super::alerts::servers;
 use super::store::is_this_machine;
 use crate::network::Networks;
 
@@ -67,11 +68,15 @@ pub fn flows(config: &Config) -> Vec<Flow> {
     }
     flows
         .extend(config.postgres.iter().map(|server| Flow::to("store".to_owned(), vec![server.host.clone()], "tcp", server.port)));
+    for (what, host, port) in servers(&config.alerts) {
+        flows.push(Flow::to(what.to_owned(), vec![host.clone()], "tcp", port));
+    }
     let hosts = config.sites.iter().map(|site| &site.host).chain(config.postgres.iter().map(|server| &server.host));
+    let hosts = hosts.chain(servers(&config.alerts).map(|(_, host, _)| host));
     let mut hosts = hosts.filter(|host| !is_this_machine(host));
     if hosts.any(|host| host.parse::<IpAddr>().is_err()) {
         let resolver = || vec!["the machine's resolver".to_owned()];
-        flows.extend(["udp", "tcp"].map(|protocol| Flow::to("names of sites and store".to_owned(), resolver(), protocol, 53)));
+        flows.extend(["udp", "tcp"].map(|protocol| Flow::to("names of these hosts".to_owned(), resolver(), protocol, 53)));
     }
     flows
 }

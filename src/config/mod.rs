@@ -2,6 +2,7 @@
 //! to write there; a [`Config`] in hand can be run.
 
 mod accounts;
+pub mod alerts;
 pub mod flows;
 mod networks;
 mod store;
@@ -19,6 +20,7 @@ use crate::geometry::Rect;
 use crate::governance::{Kind, Policy};
 use crate::id::{SiteName, hex};
 use crate::network::Networks;
+use crate::notify::Ways;
 use crate::rfb::handshake::client::{Login, Transport};
 use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
@@ -50,6 +52,8 @@ pub struct Config {
     pub postgres: Option<Postgres>,
     pub accounts: Accounts,
     pub workstations: Workstations,
+    /// How people are told of incidents.
+    pub alerts: Ways,
     pub sites: Vec<Site>,
 }
 
@@ -194,6 +198,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         postgres: store::checked(written.store, folder)?,
         accounts: Accounts { policy: Policy { workstations: workstations.demand, ..accounts.policy }, ..accounts },
         workstations,
+        alerts: alerts::checked(written.alerts, folder)?,
         sites,
     })
 }
@@ -240,7 +245,8 @@ fn idle(minutes: &toml::Spanned<u64>) -> Result<Duration, At> {
 }
 
 fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
-    let (host, port) = host_and_port(&site.address)?;
+    let example = "write host and port, such as \"10.1.2.3:5900\" or \"[fd00::7]:5900\"";
+    let (host, port) = host_and_port(&site.address, "site.address", example)?;
     let transport = match site.security.as_ref() {
         written::Security::None => Transport::Bare,
         written::Security::Tls => Transport::Tls,
@@ -294,9 +300,8 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
     })
 }
 
-fn host_and_port(address: &toml::Spanned<String>) -> Result<(String, u16), At> {
-    let wrong =
-        || At::new(address.span(), "site.address", "write host and port, such as \"10.1.2.3:5900\" or \"[fd00::7]:5900\"");
+fn host_and_port(address: &toml::Spanned<String>, key: &str, example: &str) -> Result<(String, u16), At> {
+    let wrong = || At::new(address.span(), key, example);
     let (host, port) = address.as_ref().rsplit_once(':').ok_or_else(wrong)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
@@ -329,20 +334,21 @@ fn trust(site: &written::Site, folder: &Path) -> Result<Option<Trust>, At> {
 
 fn login(login: Option<written::Login>, folder: &Path) -> Result<Login, At> {
     let Some(login) = login else { return Ok(Login::Nothing) };
-    let path = folder.join(login.password_file.as_ref());
-    let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
-        At::new(login.password_file.span(), "site.login.password_file", &format!("{} cannot be read ({error})", path.display()))
-    })?;
-    let password = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
-    if password.is_empty() {
-        return Err(At::new(
-            login.password_file.span(),
-            "site.login.password_file",
-            "the file is empty; write the site's password on its first line, or remove `login`",
-        ));
-    }
+    let password = secret_of(&login.password_file, folder, "site.login.password_file")?;
     Ok(match login.user {
         Some(name) => Login::User { name, password },
         None => Login::Password(password),
     })
+}
+
+/// What a file of one line holds.
+fn secret_of(file: &toml::Spanned<PathBuf>, folder: &Path, key: &str) -> Result<Zeroizing<String>, At> {
+    let path = folder.join(file.as_ref());
+    let unreadable = |error| At::new(file.span(), key, &format!("{} cannot be read ({error})", path.display()));
+    let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(unreadable)?;
+    let secret = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
+    if secret.is_empty() {
+        return Err(At::new(file.span(), key, "the file is empty; write the secret on its first line, or remove this setting"));
+    }
+    Ok(secret)
 }

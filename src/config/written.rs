@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::governance::engagement::Class;
-use crate::governance::{Kind, Role};
+use crate::governance::{Kind, MailAddress, Role};
 use crate::id::SiteName;
 
 /// A problem and where in the text it stands.
@@ -42,6 +42,8 @@ pub(super) struct Written {
     pub accounts: Accounts,
     #[serde(default)]
     pub workstations: Workstations,
+    #[serde(default)]
+    pub alerts: Alerts,
     #[serde(default)]
     pub site: Vec<Site>,
 }
@@ -134,6 +136,41 @@ pub(super) struct Workstations {
     pub revocations: Option<Spanned<Vec<PathBuf>>>,
     pub required_from: Option<Spanned<Class>>,
     pub posture_days: Option<Spanned<i64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Alerts {
+    pub mail: Option<Mail>,
+    pub webhook: Option<Webhook>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mail {
+    pub relay: Spanned<String>,
+    pub from: Spanned<MailAddress>,
+    #[serde(default)]
+    pub security: MailSecurity,
+    pub ca: Option<PathBuf>,
+    pub login: Option<Login>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MailSecurity {
+    #[default]
+    StartTls,
+    Tls,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhook {
+    pub url: Spanned<String>,
+    pub ca: Option<PathBuf>,
+    pub secret_file: Spanned<PathBuf>,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -333,6 +333,7 @@ pub fn file(today: Date) -> File {
         job: Some(Job { reference: "FP-AUD-01".to_owned(), date: today }),
         clause: Some(Clause { signed: today, sha256: digest("clause") }),
         awareness: Some(today),
+        mail: None,
     }
 }
 

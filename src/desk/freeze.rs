@@ -1,9 +1,9 @@
 //! Freezing, and how it ends: by two people.
 
 use super::{Actor, Desk, DeskError};
-use crate::governance::Freeze;
 use crate::governance::freeze::Scope;
 use crate::governance::policy::short_text;
+use crate::governance::{Freeze, Occasion};
 use crate::id::FreezeId;
 use crate::store::Freezes;
 use crate::trace::Event;
@@ -23,8 +23,12 @@ impl Desk {
         if kind == "freeze.begun" {
             work.add_freeze(&freeze).await?;
         }
-        let event = about(Event::new(kind).outcome("ok").public("freeze", freeze.id.as_str()), &freeze.scope);
-        self.record(work, event.sealed("reason", freeze.reason).sealed("by", actor.account().id.as_str())).await?;
+        let mut event = about(Event::new(kind).outcome("ok").public("freeze", freeze.id.as_str()), &freeze.scope);
+        if kind == "freeze.begun" {
+            let occasion = Occasion::Frozen { freeze: freeze.id.clone(), scope: freeze.scope.name().to_owned() };
+            event = self.tell(&work, &occasion, event).await?.1;
+        }
+        self.record_told(work, event.sealed("reason", freeze.reason).sealed("by", actor.account().id.as_str())).await?;
         Ok(freeze.id)
     }
 }

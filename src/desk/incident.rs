@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{Actor, Desk, DeskError};
 use crate::governance::incident::{Duty, Link, Nature, Stage, Step};
 use crate::governance::policy::short_text;
-use crate::governance::{Incident, Paperwork, Refusal, Role};
+use crate::governance::{Incident, Occasion, Paperwork, Refusal, Role};
 use crate::id::IncidentId;
 use crate::store::{FourEyes, Freezes, Incidents, Page};
 use crate::trace::Event;
@@ -51,6 +51,7 @@ impl Desk {
             links: Vec::new(),
             duty: None,
             runbook: work.paper(Paperwork::Runbook).await?,
+            reminded: None,
         };
         report.links.into_iter().try_for_each(|link| incident.link(link))?;
         work.add_incident(&incident).await?;
@@ -58,7 +59,8 @@ impl Desk {
         let event =
             incident.runbook.iter().fold(event, |event, runbook| event.public("runbook_version", runbook.version.as_str()));
         let links = incident.links.iter().map(|link| serde_json::to_value(link).unwrap_or_default()).collect::<Vec<_>>();
-        self.record(work, event.sealed("links", links)).await?;
+        let (_, event) = self.tell(&work, &moved(&incident), event).await?;
+        self.record_told(work, event.sealed("links", links)).await?;
         Ok(incident.id)
     }
 
@@ -71,6 +73,7 @@ impl Desk {
         let work = self.store.begin().await?;
         let mut incident = work.incident(id).await?.ok_or(Refusal::IncidentUnknown)?;
         incident.may_be_handled_by(&actor.account().roles)?;
+        let before = incident.stage();
         let (kind, told) = match word {
             Word::Step { stage, note } => {
                 incident.step(by, now, stage, note)?;
@@ -88,7 +91,11 @@ impl Desk {
             }
         };
         work.save_incident(&incident).await?;
-        self.record(work, about(Event::new(kind), &incident, actor).sealed(told.0, told.1)).await?;
+        let mut event = about(Event::new(kind), &incident, actor).sealed(told.0, told.1);
+        if incident.stage() != before {
+            event = self.tell(&work, &moved(&incident), event).await?.1;
+        }
+        self.record_told(work, event).await?;
         Ok(incident)
     }
 
@@ -109,6 +116,10 @@ impl Desk {
         page.rows = page.rows.into_iter().map(seen).collect();
         Ok(page)
     }
+}
+
+fn moved(incident: &Incident) -> Occasion {
+    Occasion::Incident { incident: incident.id.clone(), nature: incident.nature, stage: incident.stage() }
 }
 
 fn about(event: Event, incident: &Incident, actor: &Actor) -> Event {

@@ -5,6 +5,7 @@
 //! what takes rights away has acted before it comes here. This room opens no socket and draws no pixel.
 
 mod actor;
+mod alert;
 mod engagement;
 mod entry;
 mod factor;
@@ -30,6 +31,7 @@ use crate::id::{ActId, SiteName, random};
 use crate::store::{Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, acts_among};
 pub use actor::Actor;
+pub use alert::{Channels, Sending, Told};
 pub use engagement::{Consent, Letter, Watch};
 use entry::Strangers;
 pub use entry::{Enrolled, Knock, Newcomer, Welcome};
@@ -73,6 +75,7 @@ pub struct Wishes {
     pub policy: Policy,
     pub premises: Premises,
     pub hashing: Hashing,
+    pub channels: Channels,
     pub sites: HashMap<SiteName, SiteSettings>,
     /// What second factors are derived from; it never lies in the store.
     pub key: Zeroizing<[u8; 32]>,
@@ -87,6 +90,9 @@ pub struct Desk {
     premises: Arc<Premises>,
     sites: HashMap<SiteName, SiteSettings>,
     key: Zeroizing<[u8; 32]>,
+    channels: Channels,
+    /// Something may have to be told.
+    alerts_wait: tokio::sync::Notify,
     strangers: Strangers,
     short: ShortTickets,
     /// Acts between their commit and their entry: nobody may take them for some that were left behind. Held for no
@@ -128,7 +134,7 @@ impl Drop for Flight<'_> {
 impl Desk {
     /// A desk over its store and log. Entries that a crash left behind are appended now.
     pub async fn open(store: Store, log: Log, clock: Clock, wishes: Wishes) -> Result<Self, DeskError> {
-        let Wishes { policy, premises, hashing, sites, key } = wishes;
+        let Wishes { policy, premises, hashing, channels, sites, key } = wishes;
         let desk = Self {
             store,
             log,
@@ -138,6 +144,8 @@ impl Desk {
             premises: Arc::new(premises),
             sites,
             key,
+            channels,
+            alerts_wait: tokio::sync::Notify::new(),
             strangers: Strangers::default(),
             short: ShortTickets::default(),
             flying: Mutex::default(),

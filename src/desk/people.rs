@@ -279,8 +279,13 @@ impl Desk {
             return Err(Refusal::OwnAccount.into());
         }
         let news = news.checked(self.clock.wall().date())?;
-        let File { job, clause, awareness } = std::mem::take(&mut account.file);
-        account.file = File { job: news.job.or(job), clause: news.clause.or(clause), awareness: news.awareness.or(awareness) };
+        let File { job, clause, awareness, mail } = std::mem::take(&mut account.file);
+        account.file = File {
+            job: news.job.or(job),
+            clause: news.clause.or(clause),
+            awareness: news.awareness.or(awareness),
+            mail: news.mail.or(mail),
+        };
         work.save_account(&account).await?;
         let event = on(Event::new("account.file_kept"), actor, &account);
         let clause = account.file.clause.as_ref().map(|clause| clause.sha256.clone());

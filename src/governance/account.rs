@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
+use super::alert::MailAddress;
 use super::password::Age;
 use super::policy::{Paper, Policy, digest, short_text};
 use super::role::{Role, Roles};
@@ -77,6 +78,9 @@ pub struct File {
     pub clause: Option<Clause>,
     /// R26: the last session about security.
     pub awareness: Option<Date>,
+    /// R54: where alerts go.
+    #[serde(default)]
+    pub mail: Option<MailAddress>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +125,11 @@ impl Account {
             return Err(Refusal::PasswordExpired);
         }
         Ok(())
+    }
+
+    /// Whether it is somebody who may act, or will once enrolled: the others are told of nothing.
+    pub fn is_of_use(&self, now: OffsetDateTime) -> bool {
+        self.enabled && self.ends.is_none_or(|ends| now < ends)
     }
 
     /// Whether somebody was away for too long to log in (not: to look on). Those who administer are reviewed instead: were

@@ -23,6 +23,8 @@ pub struct Facts {
     pub viewers_in_networks: bool,
     /// Auditors work from networks of theirs alone.
     pub auditors_on_premises: bool,
+    /// A relay is set for mail.
+    pub mail_is_set: bool,
     /// Certificates of workstations are looked up in lists of revocations, and these can be read.
     pub revocations_are_read: bool,
     pub now: OffsetDateTime,
@@ -181,7 +183,7 @@ const CLAUSES: &[(&str, &str, By)] = {
         ("gérer les incidents opérationnels ou de sécurité", "records of incidents, and a freeze that two people lift", Build),
         (
             "les membres d'une cellule de crise sont désignés",
-            "somebody has the role, and may freeze; alerts are not in this version",
+            "somebody has the role, may freeze, and is told by mail",
             Control(crisis),
         ),
         (
@@ -191,7 +193,7 @@ const CLAUSES: &[(&str, &str, By)] = {
         ),
         (
             "médecin pouvant intervenir",
-            "what was disclosed of health data is for physicians, who look for it: alerts are not in this version",
+            "what was disclosed of health data is for physicians, who are told by mail that something was",
             Control(physician),
         ),
         ("partagée par plusieurs acteurs, continuité", "two people at least for each part", Control(continuity)),
@@ -278,11 +280,21 @@ fn runbook(facts: &Facts) -> Option<String> {
 }
 
 fn physician(facts: &Facts) -> Option<String> {
-    unless(working(facts, Role::Physician) > 0, "nobody has the role physician")
+    unless(working(facts, Role::Physician) > 0, "nobody has the role physician").or_else(|| told(facts, Role::Physician))
 }
 
 fn crisis(facts: &Facts) -> Option<String> {
-    unless(working(facts, Role::Crisis) > 0, "nobody has the role crisis")
+    unless(working(facts, Role::Crisis) > 0, "nobody has the role crisis").or_else(|| told(facts, Role::Crisis))
+}
+
+/// Whether everybody of a role is told of what happens.
+fn told(facts: &Facts, role: Role) -> Option<String> {
+    unless(facts.mail_is_set, "alerts.mail is not set: nobody is told").or_else(|| {
+        let has_none =
+            |account: &&Account| account.roles.has(role) && account.is_of_use(facts.now) && account.file.mail.is_none();
+        let without: Vec<&str> = facts.accounts.iter().filter(has_none).map(|account| account.login.as_str()).collect();
+        named(&without, "without a mail address:")
+    })
 }
 
 /// One person who is away, or has lost a phone, must not stop the others.

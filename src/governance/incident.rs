@@ -13,6 +13,8 @@ use crate::id::{AccountId, EngagementId, FreezeId, IncidentId, SessionId, SiteNa
 pub const TO_BE_TOLD: Duration = Duration::hours(72);
 /// Steps and links of one incident.
 const MAX_STEPS: usize = 200;
+/// So long before, handlers are reminded.
+const DAY_LEFT: Duration = Duration::hours(24);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -118,6 +120,17 @@ pub struct Incident {
     pub duty: Option<Duty>,
     /// The runbook that was in force when it was opened (R55).
     pub runbook: Option<Paper>,
+    /// Of what its handlers were reminded last.
+    #[serde(default)]
+    pub reminded: Option<Reminder>,
+}
+
+/// What is said of the duty to tell the authority, before it is fulfilled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reminder {
+    DayLeft,
+    Overdue,
 }
 
 impl Incident {
@@ -129,6 +142,23 @@ impl Incident {
     pub fn to_be_told_by(&self) -> Option<OffsetDateTime> {
         let due = self.nature != Nature::Operational && self.duty.is_none();
         due.then_some(self.known + TO_BE_TOLD)
+    }
+
+    /// When its handlers are to be reminded next, and of what.
+    pub fn next_reminder(&self) -> Option<(OffsetDateTime, Reminder)> {
+        let by = self.to_be_told_by()?;
+        match self.reminded {
+            None => Some((by - DAY_LEFT, Reminder::DayLeft)),
+            Some(Reminder::DayLeft) => Some((by, Reminder::Overdue)),
+            Some(Reminder::Overdue) => None,
+        }
+    }
+
+    /// What they are to be reminded of now, if anything. The last word is enough.
+    pub fn reminder_due(&self, now: OffsetDateTime) -> Option<Reminder> {
+        let (at, reminder) = self.next_reminder()?;
+        let overdue = self.to_be_told_by().is_some_and(|by| now >= by);
+        (now >= at).then_some(if overdue { Reminder::Overdue } else { reminder })
     }
 
     /// Whether these roles take care of it.

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod alert;
 pub mod compliance;
 pub mod engagement;
 pub mod freeze;
@@ -20,6 +21,7 @@ pub mod workstation;
 
 pub use account::{Account, Login};
 pub use admission::{Admission, Check, Looking, Request, admit, first_refusal};
+pub use alert::{Alert, MailAddress, Occasion, Route};
 pub use engagement::{Engagement, Matter, SiteFacts, State, Terms};
 pub use freeze::Freeze;
 pub use incident::Incident;

@@ -133,6 +133,8 @@ pub enum Right {
     SeeIncidents,
     /// End every picture of something until two people lift it.
     Freeze,
+    /// Try whether alerts arrive.
+    Alert,
     /// Look at the picture.
     Look,
     /// The node's own upkeep.
@@ -146,7 +148,7 @@ impl Right {
         matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable | Self::Freeze)
     }
 
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Oneself,
         Self::Ask,
         Self::Approve,
@@ -168,6 +170,7 @@ impl Right {
         Self::HandleIncidents,
         Self::SeeIncidents,
         Self::Freeze,
+        Self::Alert,
         Self::Look,
         Self::Operate,
     ];
@@ -177,7 +180,7 @@ impl Right {
         match self {
             Self::Oneself => &Role::ALL,
             Self::Ask | Self::Approve | Self::Unlock | Self::Review => &[Admin, Rssi],
-            Self::Disable | Self::Freeze => &[Admin, Rssi, Crisis],
+            Self::Disable | Self::Freeze | Self::Alert => &[Admin, Rssi, Crisis],
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],
             Self::SeeAccounts | Self::Oversee => &[Admin, Rssi, Dpo, Crisis, Reviewer],
             Self::Consent | Self::Show | Self::Withdraw => &[Contact],

@@ -69,6 +69,7 @@ impl Shared {
             has_procedure: store.paper(Paperwork::Procedure).await?.is_some(),
             viewers_in_networks: self.declared.viewers_in_networks,
             auditors_on_premises: self.desk.premises().of(Role::Auditor).is_some_and(|networks| !networks.are_anywhere()),
+            mail_is_set: self.declared.mail_is_set,
             revocations_are_read: self.declared.revocations_are_read && !self.lists_unreadable.load(Ordering::SeqCst),
             trace_is_writing: self.log.health().borrow().is_writing(),
             accounts,

@@ -4,7 +4,9 @@
 //! (`pools`), so that no picture delays a stop and no viewer a source.
 
 pub mod act;
+mod alerts;
 pub mod control;
+mod engagements;
 mod freezing;
 mod gate;
 mod guard;
@@ -12,6 +14,7 @@ mod incidents;
 mod listening;
 mod lists;
 mod orders;
+mod people;
 mod perform;
 mod pools;
 mod post;
@@ -40,9 +43,10 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::desk::{Desk, Hashing, SiteSettings, Watch, Wishes};
+use crate::desk::{Channels, Desk, Hashing, SiteSettings, Watch, Wishes};
 use crate::id::{AccountId, EngagementId, SessionId, SiteName, hex, random};
 use crate::metrics::{Kind, Metrics};
+use crate::notify::Notifier;
 use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
@@ -86,6 +90,8 @@ impl Running {
 
 /// What all parts of a node share. Each lock is held for no wait.
 pub struct Shared {
+    /// The node's name.
+    node: String,
     desk: Arc<Desk>,
     log: Log,
     clock: Clock,
@@ -118,6 +124,7 @@ pub struct Shared {
 struct Declared {
     viewers_in_networks: bool,
     revocations_are_read: bool,
+    mail_is_set: bool,
 }
 
 impl Declared {
@@ -125,6 +132,7 @@ impl Declared {
         Self {
             viewers_in_networks: !config.viewers.networks.are_anywhere(),
             revocations_are_read: !config.workstations.revocations.is_empty(),
+            mail_is_set: config.alerts.relay.is_some(),
         }
     }
 }
@@ -163,6 +171,7 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
         policy: config.accounts.policy,
         premises: config.accounts.premises.clone(),
         hashing: hashing.unwrap_or_default(),
+        channels: Channels { mail: config.alerts.relay.is_some(), webhook: config.alerts.hook.is_some() },
         sites: config.sites.iter().map(settings).collect(),
         key,
     };
@@ -263,6 +272,7 @@ impl Node {
         let mut tasks = JoinSet::new();
         let sites = sites(config, &desk, &pools, &metrics, &clock, &mut tasks).await?;
         let shared = Arc::new(Shared {
+            node: config.node.clone(),
             log,
             clock: clock.clone(),
             sites,
@@ -288,6 +298,7 @@ impl Node {
         tasks.spawn(Arc::clone(&shared).watch_rights());
         tasks.spawn(Arc::clone(&shared).keep_house());
         tasks.spawn(Arc::clone(&shared).watch_revocations());
+        tasks.spawn(Arc::clone(&shared).send_alerts(Notifier::new(config.alerts.clone(), clock.clone())));
         tasks.spawn(count_tasks(
             [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],
             metrics,

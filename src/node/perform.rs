@@ -6,11 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use time::format_description::well_known::Rfc3339;
 
 use super::Shared;
-use super::act::{Act, Order, Outcome, Rule};
-use crate::desk::{Actor, Consent, DeskError, Knock, Letter, Newcomer, Settled};
-use crate::governance::request::Change;
-use crate::governance::{Account, Refusal, Role, Roles, Secret, State};
-use crate::id::{EngagementId, SiteName};
+use super::act::{Act, Order, Outcome};
+use crate::desk::{Actor, DeskError, Knock, Newcomer};
+use crate::governance::{Refusal, Secret};
+use crate::id::SiteName;
 use crate::viewer::{Ending, Gate, whose};
 use crate::web::Orders;
 
@@ -18,7 +17,7 @@ pub(super) fn done(message: impl Into<String>) -> Outcome {
     Outcome::Done { message: message.into() }
 }
 
-fn shown(secret: Option<&Secret>) -> Option<&str> {
+pub(super) fn shown(secret: Option<&Secret>) -> Option<&str> {
     secret.map(Secret::as_str)
 }
 
@@ -141,6 +140,7 @@ impl Shared {
                 | Act::TellAuthority { .. }
                 | Act::NoDutyToTell { .. }
                 | Act::ListIncidents { .. } => self.about_incidents(actor, act).await,
+                Act::TestAlert { .. } | Act::ListAlerts { .. } => self.about_alerts(actor, act).await,
                 Act::Freeze { .. } | Act::ListFreezes => self.about_freezes(actor, act).await,
                 Act::Compliance => self.compliance().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {
@@ -205,185 +205,6 @@ impl Shared {
             }
             _ => Outcome::Person { account: Box::new(actor.account().clone()) },
         })
-    }
-
-    /// What a second person must approve.
-    async fn ask(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
-        let change = match act {
-            Act::AskJoin { login, name, roles, site, file, ends } => {
-                let login = login.try_into().map_err(DeskError::Invalid)?;
-                Change::Join { login, name, roles: Roles::new(roles, site).map_err(DeskError::from)?, file, ends }
-            }
-            Act::AskMove { login, roles, site } => {
-                let account = self.desk.account_named(&login).await?;
-                Change::Move { account, roles: Roles::new(roles, site).map_err(DeskError::from)? }
-            }
-            Act::AskReset { login } => Change::Reset { account: self.desk.account_named(&login).await? },
-            Act::AskEnable { login } => Change::Enable { account: self.desk.account_named(&login).await? },
-            Act::AskProlong { login, ends } => Change::Prolong { account: self.desk.account_named(&login).await?, ends },
-            Act::AskPaper { paperwork, version, sha256 } => {
-                let paper = crate::governance::Paper::new(&version, &sha256).map_err(DeskError::from)?;
-                Change::Publish { paperwork, paper }
-            }
-            Act::AskSite { site } => {
-                let settings = self.desk.settings_of(&site)?;
-                Change::Site { site, settings }
-            }
-            Act::AskWorkstation { certificate, label, ends } => Change::Workstation { fingerprint: certificate, label, ends },
-            Act::AskThaw { freeze } => Change::Thaw { freeze },
-            Act::AskMasks { site, width, height } => Change::Masks { site, width, height },
-            _ => return Err(DeskError::from(Refusal::NotYourRole).into()),
-        };
-        let asked = self.desk.ask(actor, change).await?;
-        Ok(Outcome::Asked { request: asked.request, half: asked.half.map(|half| half.to_string()) })
-    }
-
-    async fn settle(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
-        match act {
-            Act::Approve { request } => {
-                let Settled { change, account, half } = self.desk.approve(actor, &request).await?;
-                let over = matches!(change, Change::Move { .. } | Change::Reset { .. });
-                if let Some(Account { id, .. }) = account.as_ref().filter(|_| over) {
-                    self.end_sessions(Ending::Refused(Refusal::SessionOver), |running| running.account == *id);
-                }
-                if let Change::Masks { site, .. } = &change {
-                    let sizes = self.desk.store().confirmed_sizes(site).await?;
-                    self.site(site)?.confirm(sizes).await;
-                }
-                Ok(Outcome::Approved {
-                    message: format!("approved: {}", change.approved()),
-                    half: half.map(|half| half.to_string()),
-                })
-            }
-            Act::TurnDown { request } => {
-                let change = self.desk.turn_down(actor, &request).await?;
-                Ok(done(format!("turned down: {}", change.name())))
-            }
-            _ => self.list_requests().await,
-        }
-    }
-
-    async fn about_people(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
-        match act {
-            Act::DisableAccount { login } => {
-                let id = self.desk.account_named(&login).await?;
-                let end = || self.end_sessions(Ending::Refused(Refusal::AccountDisabled), |running| running.account == id);
-                end();
-                self.desk.disable_account(actor, &login).await?;
-                // Whoever was being seated meanwhile is asked for again after being registered (`gate`).
-                end();
-                self.stop_what_no_longer_stands().await;
-                Ok(done(format!("account {login} is disabled")))
-            }
-            Act::EndAccount { login, ends } => {
-                self.desk.end_account(actor, &login, ends).await?;
-                Ok(done(format!("account {login} ends on {}", ends.format(&Rfc3339)?)))
-            }
-            Act::UnlockAccount { login } => {
-                self.desk.unlock_account(actor, &login).await?;
-                Ok(done(format!("account {login} is unlocked")))
-            }
-            Act::KeepFile { login, file } => {
-                self.desk.keep_file(actor, &login, file).await?;
-                Ok(done(format!("the file of {login} is kept")))
-            }
-            Act::Review { login, keep } => {
-                let account = self.desk.review(actor, &login, keep).await?;
-                if !keep {
-                    self.end_sessions(Ending::Refused(Refusal::AccountDisabled), |running| running.account == account.id);
-                }
-                Ok(done(format!("account {login} {}", if keep { "stays" } else { "is disabled" })))
-            }
-            Act::ListAccounts { after } => self.list_accounts(after.as_deref()).await,
-            _ => Err(DeskError::from(Refusal::NotYourRole).into()),
-        }
-    }
-
-    async fn about_engagements(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
-        match act {
-            Act::Plan { terms } => Ok(Outcome::Planned { engagement: self.desk.plan(actor, terms).await? }),
-            Act::PlanAgain { engagement, terms } => {
-                self.desk.plan_again(actor, &engagement, terms).await?;
-                self.stop_what_no_longer_stands().await;
-                Ok(done("planned anew: an audit needs a new letter and acceptance, a visit a new declaration"))
-            }
-            Act::Assign { engagement, login, assigned } => {
-                self.desk.assign(actor, &engagement, &login, assigned).await?;
-                Ok(done(format!("{login} is {} {engagement}", if assigned { "assigned to" } else { "no longer on" })))
-            }
-            Act::GiveTo { engagement, login } => {
-                self.desk.give_to(actor, &engagement, &login).await?;
-                Ok(done(format!("{login} answers for {engagement}")))
-            }
-            Act::Notice { engagement, reference } => {
-                let post = |letter: &Letter| {
-                    let written = self.post.write(&engagement, letter, self.clock.wall());
-                    written.map_err(|error| format!("{error:#}; nothing was recorded"))
-                };
-                let letter = self.desk.notice(actor, &engagement, &reference, post).await?;
-                self.stop_what_no_longer_stands().await;
-                Ok(Outcome::Posted { letter: letter.display().to_string() })
-            }
-            Act::Close { engagement } => self.end_engagement(actor, &engagement, State::Closed).await,
-            Act::Cancel { engagement } => self.end_engagement(actor, &engagement, State::Cancelled).await,
-            Act::Checklist { engagement, login } => {
-                let account = match login {
-                    Some(login) if actor.account().roles.iter().any(|role| !matches!(role, Role::Auditor | Role::Contact)) => {
-                        self.desk.account_named(&login).await?
-                    }
-                    _ => actor.account().id.clone(),
-                };
-                let (state, checks) = self.desk.checklist(&account, &engagement).await?;
-                let rule = |check: crate::governance::Check| Rule {
-                    rule: check.rule.to_owned(),
-                    code: check.refusal.map(|refusal| refusal.code().to_owned()),
-                    message: check.refusal.map(|refusal| refusal.words().to_owned()),
-                    later: None,
-                };
-                let mut checks: Vec<Rule> = checks.into_iter().map(rule).collect();
-                let class = self.desk.engagement(&engagement).await?.terms.class;
-                if self.desk.policy().workstations.is_some_and(|demand| class >= demand.from) {
-                    let later = "from a known workstation alone, behind the tunnel that shows its certificate (tls_first)";
-                    checks.push(Rule { rule: "R50".to_owned(), code: None, message: None, later: Some(later.to_owned()) });
-                }
-                Ok(Outcome::Checklist { state, checks })
-            }
-            Act::ListEngagements { after } => self.list_engagements(actor, after.as_ref()).await,
-            _ => Err(DeskError::from(Refusal::NotYourRole).into()),
-        }
-    }
-
-    /// The picture ends first.
-    async fn end_engagement(&self, actor: &Actor, id: &EngagementId, how: State) -> anyhow::Result<Outcome> {
-        let stopped = self.stop_engagement(Some(actor), id, "engagement_over").await;
-        self.desk.end_engagement(actor, id, how).await?;
-        // A Show that was on its way has come to nothing by now, or is seen.
-        self.stop_engagement(Some(actor), id, "engagement_over").await?;
-        stopped?;
-        Ok(done(format!("{id} is {}", if how == State::Closed { "closed" } else { "cancelled" })))
-    }
-
-    async fn consent(&self, actor: &Actor, act: Act) -> anyhow::Result<Outcome> {
-        match act {
-            Act::Accept { engagement, letter, declares, code } => {
-                let consent = Consent { letter: shown(letter.as_ref()), declares, code: code.as_str() };
-                self.desk.accept(actor, &engagement, consent).await?;
-                Ok(done(format!("{engagement} is accepted; you may revoke it at any time")))
-            }
-            Act::Revoke { engagement } => {
-                let stopped = self.stop_engagement(Some(actor), &engagement, "acceptance_revoked").await;
-                self.desk.revoke(actor, &engagement).await?;
-                self.stop_engagement(Some(actor), &engagement, "acceptance_revoked").await?;
-                stopped?;
-                Ok(done(format!("{engagement} is no longer accepted")))
-            }
-            Act::DeclareOperator { engagement, name } => {
-                self.desk.declare_operator(actor, &engagement, &name).await?;
-                Ok(done(format!("{name} is at the keyboard; you answer for what is done there")))
-            }
-            Act::RealData { engagement, reason } => self.real_data(actor, &engagement, reason.as_deref()).await,
-            _ => Err(DeskError::from(Refusal::NotYourRole).into()),
-        }
     }
 
     pub(super) fn site(&self, name: &SiteName) -> anyhow::Result<&super::SiteHandle> {

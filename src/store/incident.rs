@@ -26,12 +26,18 @@ impl<R: Reads> Incidents for R {}
 
 impl Work<'_> {
     pub async fn add_incident(&self, incident: &Incident) -> Result<(), StoreError> {
-        let row = sqlx::query("INSERT INTO incidents (id, document) VALUES ($1, $2)").bind(incident.id.as_str());
-        self.run(row.bind(text_of(incident, "incident")?)).await.map(|_| ())
+        let row = sqlx::query("INSERT INTO incidents (id, document, reminder) VALUES ($1, $2, $3)").bind(incident.id.as_str());
+        self.run(row.bind(text_of(incident, "incident")?).bind(reminder(incident))).await.map(|_| ())
     }
 
     pub async fn save_incident(&self, incident: &Incident) -> Result<(), StoreError> {
-        let row = sqlx::query("UPDATE incidents SET document = $1 WHERE id = $2").bind(text_of(incident, "incident")?);
+        let row = sqlx::query("UPDATE incidents SET document = $1, reminder = $2 WHERE id = $3");
+        let row = row.bind(text_of(incident, "incident")?).bind(reminder(incident));
         self.run(row.bind(incident.id.as_str())).await.map(|_| ())
     }
+}
+
+/// When its handlers are to be reminded next.
+fn reminder(incident: &Incident) -> Option<i64> {
+    incident.next_reminder().map(|(at, _)| at.unix_timestamp())
 }

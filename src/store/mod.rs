@@ -4,6 +4,7 @@
 //! the column `place`. Every wait for the database has a deadline.
 
 mod account;
+mod alert;
 mod engagement;
 mod entry;
 mod four_eyes;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::id::ActId;
 use crate::trace::Event;
 pub use account::{Accounts, Credentials};
+pub use alert::Alerts;
 pub use engagement::Engagements;
 pub use four_eyes::FourEyes;
 pub use freeze::Freezes;

@@ -9,14 +9,19 @@ use lucarne::clock::Clock;
 use lucarne::config::Config;
 use lucarne::config::flows::{flows, nftables};
 
+use lucarne::demo::rehearsal::went_well;
+use lucarne::governance::account::File;
+use lucarne::governance::{MailAddress, Role};
+use lucarne::node::act::Act;
 use lucarne::trace::Entry;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::alerts::Receiver;
 use super::child::Program;
 use super::cli::says;
-use super::process::{served, whole_entries};
+use super::process::{served, served_with, whole_entries};
 
 /// The ports of TCP and UDP that these calls name in strace's words.
 fn ports(words: &str, call: &str) -> BTreeSet<u64> {
@@ -29,9 +34,22 @@ fn ports(words: &str, call: &str) -> BTreeSet<u64> {
 async fn r42_a_served_node_makes_and_answers_the_listed_flows_and_no_other() {
     let watched = tempfile::TempDir::new().unwrap();
     let calls = watched.path().join("calls");
-    let served = served(&format!("strace -f -qq -e trace=connect,bind,sendto,sendmsg -o {}", calls.display())).await;
+    let receiver = Receiver::start(&Clock::system()).await;
+    let strace = format!("exec strace -f -qq -e trace=connect,bind,sendto,sendmsg -o {}", calls.display());
+    let served = served_with(&format!("{strace} {}", env!("CARGO_BIN_EXE_lucarne")), &receiver.settings()).await;
     let eye = served.looks().await;
     eye.leave().await;
+    // Confined as it is, the node reaches whom it tells.
+    let (stage, company) = (&served.people.stage, &served.people.company);
+    let mail = MailAddress::try_from("claire@agence.example".to_owned()).ok();
+    for act in
+        [Act::KeepFile { login: "claire".into(), file: File { mail, ..File::default() } }, Act::TestAlert { role: Role::Auditor }]
+    {
+        went_well(company.admin.order(stage, act).await.unwrap()).unwrap();
+    }
+    while receiver.mails("claire@agence.example").is_empty() {
+        served.clock.sleep(Duration::from_millis(20)).await;
+    }
     let listed: serde_json::Value = serde_json::from_str(&says(&served.config, &["--json", "policy", "flows"], "")).unwrap();
     let listed = |way: &str| -> BTreeSet<u64> {
         let flows = listed.as_array().unwrap().iter().filter(|flow| flow["way"] == way);

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod alerts;
 mod anything;
 mod bystander;
 mod canaries;

@@ -52,7 +52,7 @@ pub async fn served_with(line: &str, more: &str) -> Served {
     let text = text.replace("# connections_per_minute = 30 ", "connections_per_minute = 10000 ");
     let accounts = "[accounts]\nhashing = { mebibytes = 19, passes = 2 }";
     std::fs::write(&config, format!("{}\n{accounts}\n{more}", text.replace("9620", &free_port().to_string()))).unwrap();
-    if !more.is_empty() {
+    if more.contains("[store]") {
         // A store of its own begins anew.
         words = says(&config, &["init", root.to_str().unwrap()], "");
     }

@@ -70,6 +70,8 @@ const TABLE: &[(&str, &[Role])] = {
         ("freeze", &[Admin, Rssi, Crisis]),
         ("list_freezes", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
         ("compliance", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
+        ("test_alert", &[Admin, Rssi, Crisis]),
+        ("list_alerts", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
         ("reload", &[Admin]),
         ("issue_ticket", &[Auditor]),
         ("logout", ALL),
@@ -150,6 +152,8 @@ fn acts_of_upkeep() -> Vec<Act> {
         Act::AskThaw { freeze: FreezeId::stored("f-none".to_owned()) },
         Act::Freeze { scope: Scope::Site { site: name("elsewhere") }, reason: String::new() },
         Act::ListFreezes,
+        Act::TestAlert { role: Role::Crisis },
+        Act::ListAlerts { after: None },
     ]
 }
 

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
-use crate::governance::{Account, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Workstation};
-use crate::id::{EngagementId, IncidentId, RequestId, WorkstationId};
+use crate::governance::{
+    Account, Alert, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Workstation,
+};
+use crate::id::{AlertId, EngagementId, IncidentId, RequestId, WorkstationId};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -89,6 +91,17 @@ pub enum Outcome {
     Freezes {
         freezes: Vec<Frozen>,
     },
+    /// Who is being told: logins, and those of whom no address is on file.
+    Alerted {
+        mailed: Vec<String>,
+        without_address: Vec<String>,
+        webhook: bool,
+    },
+    Alerts {
+        alerts: Vec<Due>,
+        /// There are more after this one.
+        next: Option<AlertId>,
+    },
     Compliance {
         clauses: Vec<Commitment>,
     },
@@ -116,6 +129,7 @@ impl Outcome {
             Self::Accounts { next: Some(after), .. } => Some(Act::ListAccounts { after: Some(after.clone()) }),
             Self::Engagements { next: Some(after), .. } => Some(Act::ListEngagements { after: Some(after.clone()) }),
             Self::Incidents { next: Some(after), .. } => Some(Act::ListIncidents { after: Some(after.clone()) }),
+            Self::Alerts { next: Some(after), .. } => Some(Act::ListAlerts { after: Some(after.clone()) }),
             Self::Workstations { next: Some(after), .. } => Some(Act::ListWorkstations { after: Some(after.clone()) }),
             _ => None,
         }
@@ -141,6 +155,13 @@ pub struct Waiting {
 pub struct Case {
     pub incident: Incident,
     pub overdue: bool,
+}
+
+/// An alert that has not arrived, with the login of whoever is to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    pub alert: Alert,
+    pub to: Option<String>,
 }
 
 /// A freeze in force, with the login of whose it is.
