@@ -1,5 +1,6 @@
 //! Names of things. Ids are random, so they say nothing about whom they name.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -19,7 +20,7 @@ pub fn hex(bytes: &[u8]) -> String {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -78,6 +79,11 @@ id!(
     "l-"
 );
 id!(
+    /// A program's way in, by one person.
+    TokenId,
+    "k-"
+);
+id!(
     /// A registered workstation.
     WorkstationId,
     "w-"
@@ -106,8 +112,9 @@ impl SessionId {
 }
 
 /// A site's name in the configuration: lower-case letters, digits and hyphens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("pattern" = "^[a-z0-9-]{1,40}$"))]
 pub struct SiteName(String);
 
 impl SiteName {

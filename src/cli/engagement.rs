@@ -166,7 +166,7 @@ impl TermsGiven {
             Outcome::Engagements { .. } => {
                 bail!("no procedure is in force; ask for one: lucarne paper publish procedure FILE --as VERSION")
             }
-            Outcome::Refused { message, .. } | Outcome::Failed { message } => bail!("{message}"),
+            Outcome::Refused { message, .. } | Outcome::NotDone { message } | Outcome::Failed { message } => bail!("{message}"),
             _ => bail!("the node did not tell the procedure in force"),
         };
         let agreed = self.place.zip(self.agreed_by).zip(self.agreed_on);
@@ -193,8 +193,8 @@ pub(super) async fn engagement(terminal: &Terminal<'_>, command: EngagementComma
     let act = match command {
         C::Plan { terms } => Act::Plan { terms: terms.terms(terminal).await? },
         C::Replan { engagement, terms } => Act::PlanAgain { engagement: id(engagement), terms: terms.terms(terminal).await? },
-        C::Assign { engagement, login } => Act::Assign { engagement: id(engagement), login, assigned: true },
-        C::Unassign { engagement, login } => Act::Assign { engagement: id(engagement), login, assigned: false },
+        C::Assign { engagement, login } => Act::Assign { engagement: id(engagement), login },
+        C::Unassign { engagement, login } => Act::Unassign { engagement: id(engagement), login },
         C::Owner { engagement, login } => Act::GiveTo { engagement: id(engagement), login },
         C::Notice { engagement, reference } => Act::Notice { engagement: id(engagement), reference },
         C::Accept { engagement, no_health_data } => {

@@ -13,23 +13,25 @@ mod sandbox;
 mod serve;
 mod session;
 mod tail;
+mod token;
 mod workstation;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::node::act::Act;
+use crate::governance::Secret;
+use crate::node::act::{Act, openapi};
 use session::Terminal;
 
-/// See a remote screen, and do nothing else.
+/// See a remote screen, and do nothing else
 #[derive(Parser)]
-#[command(name = "lucarne", version, about, propagate_version = true)]
+#[command(name = "lucarne", version, about, propagate_version = true, after_help = print::EXITS)]
 struct Cli {
     /// The node's settings
     #[arg(short, long, global = true, default_value = "lucarne.toml", env = "LUCARNE_CONFIG")]
@@ -40,6 +42,9 @@ struct Cli {
     /// The file that keeps your login
     #[arg(long, global = true, env = "LUCARNE_SESSION")]
     session: Option<PathBuf>,
+    /// Act by this token instead (LUCARNE_TOKEN: what is on a command line others can read)
+    #[arg(long, global = true, env = "LUCARNE_TOKEN", hide = true, hide_env_values = true)]
+    token: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -95,6 +100,9 @@ enum Command {
     /// Whether people are told when something happens
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// What you lend a program of your rights
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Workstations from which auditors look
     #[command(subcommand)]
     Workstation(workstation::WorkstationCommand),
@@ -108,6 +116,12 @@ enum Command {
     /// What happened
     #[command(subcommand)]
     Trace(tail::TraceCommand),
+    /// The acts that are ordered by HTTP, as OpenAPI
+    Openapi,
+    /// What a shell completes commands with, on standard output
+    Completions { shell: clap_complete::Shell },
+    /// Manual pages, a file for each command, into a folder
+    Manuals { folder: PathBuf },
 }
 
 /// Runs what was typed.
@@ -117,14 +131,14 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("lucarne: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<session::NoNode>() { ExitCode::from(6) } else { ExitCode::FAILURE }
         }
     }
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let clock = Clock::system();
-    let Cli { config: path, json, session, command } = cli;
+    let Cli { config: path, json, session, token, command } = cli;
     let config = || -> Result<Config> { Ok(Config::load(&path)?) };
     let out = print::Output { json };
     match command {
@@ -142,13 +156,30 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             block_on(serve::run(&config, &clock))
         }
         Command::Check => block_on(check::run(&config()?, &clock, json)),
+        Command::Openapi => {
+            println!("{}", serde_json::to_string_pretty(&openapi())?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "lucarne", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Manuals { folder } => {
+            std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            clap_mangen::generate_to(Cli::command(), &folder)
+                .with_context(|| format!("{} cannot be written", folder.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Policy(command) => policy::run(&config()?, command, json),
         Command::Migrate => block_on(serve::migrate(&config()?, &clock)),
         Command::Trace(command) => block_on(tail::run(&config()?, &command, &clock, json)),
         command => {
             let config = config()?;
             let session = session.unwrap_or_else(session::default_session);
-            block_on(by_login(&Terminal { config: &config, clock: &clock, out, session }, command))
+            block_on(by_login(
+                &Terminal { config: &config, clock: &clock, out, session, token: token.map(Secret::from) },
+                command,
+            ))
         }
     }
 }
@@ -164,6 +195,7 @@ async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode>
         Command::Engagement(command) => engagement::engagement(terminal, command).await,
         Command::Incident(command) => incident::incident(terminal, command).await,
         Command::Alert(command) => alert::alert(terminal, command).await,
+        Command::Token(command) => token::token(terminal, command).await,
         Command::Workstation(command) => workstation::workstation(terminal, command).await,
         Command::Freeze(command) => people::freeze(terminal, command).await,
         Command::Compliance => terminal.order(Act::Compliance).await,

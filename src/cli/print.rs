@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use time::macros::format_description;
 
 use crate::governance::compliance::{Commitment, Standing};
 use crate::governance::incident::Duty;
-use crate::governance::{Role, Workstation};
+use crate::governance::{Role, Token, Workstation};
 use crate::node::act::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
@@ -17,14 +17,21 @@ pub(super) struct Output {
 }
 
 pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
-    let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Refused { .. });
     if out.json {
         println!("{}", serde_json::to_string(outcome)?);
-        return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        return Ok(exit(outcome));
     }
     match outcome {
         Outcome::Done { message } => println!("{message}"),
-        Outcome::Failed { message } | Outcome::Refused { message, .. } => bail!("{message}"),
+        Outcome::NotDone { message } | Outcome::Failed { message } | Outcome::Refused { message, .. } => {
+            eprintln!("lucarne: {message}");
+        }
+        Outcome::Token { token, secret } => {
+            println!(
+                "token     {token}\nsecret    {}      (told once: LUCARNE_TOKEN, or Authorization: Bearer)",
+                secret.as_str()
+            );
+        }
         Outcome::Enrolled { login, secret, url, recovery } => enrolled(login, secret, url, recovery),
         Outcome::Welcome { name, roles, password_days, owes_charter, .. } => {
             println!("welcome, {name} ({})", roles.iter().map(Role::name).collect::<Vec<_>>().join(", "));
@@ -48,24 +55,10 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
                 println!("half      {half}      (the other half of the one-time code, 24 hours: give it to them yourself)");
             }
         }
-        Outcome::Requests { requests } => waiting(requests)?,
-        Outcome::Accounts { accounts, .. } => accounts.iter().for_each(account),
         Outcome::Planned { engagement } => println!("planned   {engagement}"),
         Outcome::Posted { letter } => println!("recorded; the letter to be posted is in {letter}"),
-        Outcome::Engagements { engagements, .. } => engagements.iter().for_each(engagement),
-        Outcome::Checklist { state, checks } => {
-            println!("{state:?}");
-            checks.iter().for_each(rule);
-        }
         Outcome::Reported { incident } => println!("reported  {incident}; those whom it falls to take care of it"),
-        Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
-        Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
-        Outcome::Freezes { freezes } => frozen(freezes)?,
         Outcome::Alerted { mailed, without_address, webhook } => alerted(mailed, without_address, *webhook),
-        Outcome::Alerts { alerts, .. } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
-        Outcome::Alerts { alerts, .. } => alerts.iter().for_each(due),
-        Outcome::Compliance { clauses } => compliance(clauses),
-        Outcome::Sites { sites } => sites.iter().for_each(site),
         Outcome::Ticket { login, secret, short, expires, password_days } => {
             println!("user      {login}");
             println!("ticket    {secret}      (until {expires}, once)");
@@ -74,8 +67,56 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             }
             password_note(*password_days);
         }
+        list => listed(list)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit(outcome))
+}
+
+/// What answers by more than one line.
+fn listed(outcome: &Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Requests { requests } => waiting(requests)?,
+        Outcome::Accounts { accounts, .. } => accounts.iter().for_each(account),
+        Outcome::Engagements { engagements, .. } => engagements.iter().for_each(engagement),
+        Outcome::Checklist { state, checks } => {
+            println!("{state:?}");
+            checks.iter().for_each(rule);
+        }
+        Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
+        Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
+        Outcome::Freezes { freezes } => frozen(freezes)?,
+        Outcome::Alerts { alerts, .. } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
+        Outcome::Alerts { alerts, .. } => alerts.iter().for_each(due),
+        Outcome::Compliance { clauses } => compliance(clauses),
+        Outcome::Sites { sites } => sites.iter().for_each(site),
+        Outcome::Tokens { tokens } => tokens.iter().for_each(token),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What scripts learn from how a command ends.
+pub(super) const EXITS: &str = "Exit codes: 0 done; 1 something failed, try again later; 2 the command cannot be read; \
+3 a rule refuses it (the code is in --json); 4 no login, or it is over; 5 the order, or how things are, stands in the way; \
+6 no node runs.";
+
+/// The same as a code.
+fn exit(outcome: &Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Failed { .. } => ExitCode::FAILURE,
+        Outcome::Refused { code, .. } if ["session_over", "token_over", "login_wrong", "code_wrong"].contains(&code.as_str()) => {
+            ExitCode::from(4)
+        }
+        Outcome::Refused { .. } => ExitCode::from(3),
+        Outcome::NotDone { .. } => ExitCode::from(5),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn token(token: &Token) {
+    let rights: Vec<&str> = token.rights.iter().map(|right| right.name()).collect();
+    let used = token.used.map_or_else(|| "never used".to_owned(), |used| format!("used {}", used.date()));
+    println!("{}  until {}, {used}  {}: {}", token.id, token.ends.date(), token.label, rights.join(", "));
 }
 
 fn waiting(requests: &[Waiting]) -> Result<()> {

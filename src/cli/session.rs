@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -16,6 +16,11 @@ use crate::config::Config;
 use crate::governance::Secret;
 use crate::node::act::{Act, Order, Outcome};
 use crate::node::control;
+
+/// Nobody answers.
+#[derive(Debug, thiserror::Error)]
+#[error("no node runs on {}; start it with `lucarne serve`, then try again", .0.display())]
+pub(super) struct NoNode(PathBuf);
 
 /// What the file keeps: it is the user's alone.
 #[derive(Default, Serialize, Deserialize)]
@@ -33,6 +38,8 @@ pub(super) struct Terminal<'a> {
     pub out: Output,
     /// The file of the login.
     pub session: PathBuf,
+    /// In place of it.
+    pub token: Option<Secret>,
 }
 
 #[derive(Subcommand)]
@@ -159,7 +166,8 @@ impl Terminal<'_> {
 
     /// The same, for who has to look at the answer.
     pub async fn ask(&self, act: Act) -> Result<Outcome> {
-        self.ask_node(&Order { token: self.kept().token, act }).await
+        let token = self.token.clone().or_else(|| self.kept().token);
+        self.ask_node(&Order { token, act }).await
     }
 
     async fn order_without_login(&self, act: Act) -> Result<ExitCode> {
@@ -170,7 +178,7 @@ impl Terminal<'_> {
     async fn ask_node(&self, order: &Order) -> Result<Outcome> {
         match control::order(&self.config.data, order, self.clock).await? {
             Some(outcome) => Ok(outcome),
-            None => bail!("no node runs on {}; start it with `lucarne serve`, then try again", self.config.data.display()),
+            None => Err(NoNode(self.config.data.clone()).into()),
         }
     }
 }

@@ -68,7 +68,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// What refuses or fails, as an error.
 pub fn went_well(outcome: Outcome) -> Result<Outcome> {
     match outcome {
-        Outcome::Failed { message } => bail!("{message}"),
+        Outcome::Failed { message } | Outcome::NotDone { message } => bail!("{message}"),
         Outcome::Refused { code, message } => bail!("{code}: {message}"),
         outcome => Ok(outcome),
     }
@@ -226,7 +226,7 @@ impl Company {
             bail!("nothing was planned")
         };
         let (login, id) = (self.auditor.login.clone(), engagement.clone());
-        went_well(self.admin.order(stage, Act::Assign { engagement: id.clone(), login, assigned: true }).await?)?;
+        went_well(self.admin.order(stage, Act::Assign { engagement: id.clone(), login }).await?)?;
         let letter = match audit {
             true => Some(self.letter(stage, &id).await?.into()),
             false => None,

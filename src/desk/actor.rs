@@ -1,7 +1,10 @@
 //! Who acts. Every act that is not a way in takes an [`Actor`], and only a login that counts makes one.
 
+use time::OffsetDateTime;
+
+use super::token::TOKEN;
 use super::{Desk, DeskError, hash};
-use crate::governance::{Account, Paperwork, Policy, Refusal, Right, Role};
+use crate::governance::{Account, Paperwork, Policy, Refusal, Right, Role, Token};
 use crate::id::SiteName;
 use crate::store::{Accounts, FourEyes};
 
@@ -13,6 +16,8 @@ const USED: time::Duration = time::Duration::minutes(1);
 pub struct Actor {
     account: Account,
     login: Vec<u8>,
+    /// What this person lent, if it is a program that acts.
+    token: Option<Token>,
     /// The charter in force is one that this auditor has not acknowledged.
     owes_charter: bool,
     /// Nobody has said for too long that the account stays, and the agency wants that to count.
@@ -33,10 +38,17 @@ impl Actor {
         &self.login
     }
 
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
     /// Whether this person may do what needs `right`, at `site` if it is about one.
     pub fn may(&self, right: Right, site: Option<&SiteName>) -> Result<(), Refusal> {
         if !self.account.roles.may(right, site) {
             return Err(if self.account.roles.may(right, None) { Refusal::NotYours } else { Refusal::NotYourRole });
+        }
+        if self.token.as_ref().is_some_and(|token| !token.rights.contains(&right)) {
+            return Err(Refusal::BeyondToken);
         }
         if right.takes_away() {
             return Ok(());
@@ -56,28 +68,50 @@ impl Actor {
 impl Desk {
     /// The person of a login, if both still count.
     pub async fn actor(&self, token: &str) -> Result<Actor, DeskError> {
+        if token.starts_with(TOKEN) {
+            return self.actor_by_token(token).await;
+        }
         let (login, now) = (hash(token), self.clock.wall());
         let found = self.store.login(&login, now - Policy::LOGIN).await?.ok_or(Refusal::SessionOver)?;
         let account = self.store.account_of(&found.account).await?.ok_or(Refusal::SessionOver)?;
+        self.actor_of(account, login, None, Some(found.used)).await
+    }
+
+    /// Somebody by an account that still may act. `used`: when the login was, which may have lain unused since.
+    pub(super) async fn actor_of(
+        &self,
+        account: Account,
+        login: Vec<u8>,
+        token: Option<Token>,
+        used: Option<OffsetDateTime>,
+    ) -> Result<Actor, DeskError> {
+        let now = self.clock.wall();
         let stale = match account.stands(&self.policy, now) {
             Err(Refusal::PasswordExpired) => Some(Refusal::PasswordExpired),
             stands => {
                 stands?;
-                (now - found.used > self.policy.idle).then_some(Refusal::SessionOver)
+                used.is_some_and(|used| now - used > self.policy.idle).then_some(Refusal::SessionOver)
             }
         };
-        let owed = stale.is_none() && now - found.used > USED;
+        let last = token.as_ref().map_or(used, |token| token.used);
+        let owed = stale.is_none() && last.is_none_or(|last| now - last > USED);
         let owes_charter = account.roles.has(Role::Auditor)
             && self.store.paper(Paperwork::Charter).await?.is_some_and(|paper| account.charter.as_ref() != Some(&paper));
         let suspended = self.policy.suspend_overdue && account.review_overdue(now);
-        Ok(Actor { account, login, owes_charter, suspended, stale, owed })
+        Ok(Actor { account, login, token, owes_charter, suspended, stale, owed })
     }
 
     /// Once the act is done: nobody who takes rights away waits for a store that takes no writes.
     pub async fn was_used(&self, actor: &Actor) {
-        if actor.owed
-            && let Err(error) = self.store.use_login(&actor.login, self.clock.wall()).await
-        {
+        if !actor.owed {
+            return;
+        }
+        let now = self.clock.wall();
+        let used = match &actor.token {
+            Some(token) => self.store.use_token(&Token { used: Some(now), ..token.clone() }).await,
+            None => self.store.use_login(&actor.login, now).await,
+        };
+        if let Err(error) = used {
             tracing::warn!(%error, "a login counts as unused since a while ago");
         }
     }

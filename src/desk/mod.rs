@@ -17,6 +17,7 @@ mod password;
 mod people;
 mod site;
 mod ticket;
+mod token;
 mod workstation;
 
 use std::collections::{HashMap, HashSet};

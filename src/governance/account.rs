@@ -1,5 +1,7 @@
 //! Accounts: who a person is here, and what must be on file before that person may look (R19–R26, R38).
 
+use super::shape::{Day, Moment};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
@@ -11,8 +13,9 @@ use super::{Check, Refusal};
 use crate::id::AccountId;
 
 /// The name with which a person logs in: 1 to 64 letters, digits, dots, hyphens and underscores.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$"))]
 pub struct Login(String);
 
 impl Login {
@@ -42,7 +45,7 @@ impl From<Login> for String {
 }
 
 /// A person's account. It is never deleted: what was signed outlives it (R25).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     pub id: AccountId,
     pub login: Login,
@@ -56,13 +59,17 @@ pub struct Account {
     pub enrolled: bool,
     /// When the account ends by itself.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     pub ends: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub reviewed: OffsetDateTime,
     /// The last login, or the approval that let one come.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub seen: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub password_set: OffsetDateTime,
     pub file: File,
     /// The charter that was acknowledged last.
@@ -70,27 +77,30 @@ pub struct Account {
 }
 
 /// What the agency keeps on file about a person.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct File {
     /// R19: the description of the person's job.
     pub job: Option<Job>,
     /// R24: the clause of confidentiality.
     pub clause: Option<Clause>,
     /// R26: the last session about security.
+    #[schemars(with = "Option<Day>")]
     pub awareness: Option<Date>,
     /// R54: where alerts go.
     #[serde(default)]
     pub mail: Option<MailAddress>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Job {
     pub reference: String,
+    #[schemars(with = "Day")]
     pub date: Date,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Clause {
+    #[schemars(with = "Day")]
     pub signed: Date,
     /// SHA-256 of the signed paper.
     pub sha256: String,

@@ -1,6 +1,8 @@
 //! R54, R56: what people are told of elsewhere than here, and who is. A mail says that something happened, never what: it
 //! passes through machines of others.
 
+use super::shape::Moment;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
@@ -15,8 +17,9 @@ const WORTH_TELLING: Duration = Duration::hours(24);
 const RARELY: Duration = Duration::minutes(60);
 
 /// Where a person's mail goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[A-Za-z0-9._+-]{1,120}@[A-Za-z0-9._+-]{1,120}$"))]
 pub struct MailAddress(String);
 
 impl MailAddress {
@@ -48,7 +51,7 @@ impl From<MailAddress> for String {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 pub enum Occasion {
     /// An incident was opened, or is at another stage.
@@ -60,6 +63,7 @@ pub enum Occasion {
         incident: IncidentId,
         nature: Nature,
         #[serde(with = "time::serde::rfc3339")]
+        #[schemars(with = "Moment")]
         by: OffsetDateTime,
         overdue: bool,
     },
@@ -154,7 +158,7 @@ fn in_french(nature: Nature) -> &'static str {
 }
 
 /// By which way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
     /// To a person, at the address that is on file when it is sent.
@@ -172,14 +176,16 @@ impl Route {
 }
 
 /// Something that one person, or one program, is to be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     pub id: AlertId,
     pub occasion: Occasion,
     pub route: Route,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub next_try: OffsetDateTime,
     pub tries: u32,
     /// Why it has not arrived.

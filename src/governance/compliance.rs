@@ -1,5 +1,6 @@
 //! R13: the security assurance plan, clause by clause: what holds each here, and whether it does now.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -31,7 +32,7 @@ pub struct Facts {
 }
 
 /// A clause of the plan, and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Commitment {
     /// As the plan's requirements are numbered: `R35`.
     pub id: String,
@@ -43,8 +44,9 @@ pub struct Commitment {
     pub because: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "ClauseStanding")]
 pub enum Standing {
     Held,
     /// There is a control, and something is wrong with it.

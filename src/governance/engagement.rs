@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use super::shape::{Day, Moment};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::{Date, Duration, OffsetDateTime};
@@ -16,7 +18,7 @@ use super::{Check, Kind, Refusal, Standing};
 use crate::id::{AccountId, EngagementId, SiteName, hex};
 
 /// What kind of operation it is; fixed for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// At an editor's, on a demo site.
@@ -26,7 +28,7 @@ pub enum Operation {
 }
 
 /// How the auditor is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     Remote,
@@ -35,7 +37,7 @@ pub enum Presence {
 }
 
 /// How sensitive it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Class {
     C1,
     C2,
@@ -53,24 +55,27 @@ impl Class {
 }
 
 /// A place that was agreed on (R02).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Agreed {
     pub place: String,
     /// Who agreed, at the editor's.
     pub by: String,
+    #[schemars(with = "Day")]
     pub date: Date,
 }
 
 /// What is planned: all that a notice tells and an acceptance accepts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terms {
     pub operation: Operation,
     pub site: SiteName,
     pub presence: Presence,
     pub purpose: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub opens: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub closes: OffsetDateTime,
     /// Minutes by which the window may be left.
     pub tolerance: u8,
@@ -121,12 +126,13 @@ impl Terms {
 }
 
 /// A letter that was sent (R14).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
     pub terms: Terms,
     /// What the agency files the letter under.
     pub reference: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
     /// What the code in the letter comes to under the node's key.
     pub code: String,
@@ -135,25 +141,28 @@ pub struct Notice {
 }
 
 /// A consent, or a visit's declaration (R03, R16).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
     pub terms: Terms,
     pub by: AccountId,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
 }
 
 /// A time in which real data were on the screen (R06, R07).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RealData {
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub from: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     pub to: Option<OffsetDateTime>,
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Planned,
@@ -165,7 +174,7 @@ pub enum State {
     Cancelled,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Engagement {
     pub id: EngagementId,
     pub terms: Terms,

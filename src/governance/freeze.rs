@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use super::shape::Moment;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::id::{AccountId, EngagementId, FreezeId, SiteName};
 
 /// What is frozen. An account is disabled instead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "frozen", rename_all = "snake_case")]
 pub enum Scope {
     Everything,
@@ -45,7 +47,7 @@ impl fmt::Display for Scope {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Freeze {
     pub id: FreezeId,
     pub scope: Scope,
@@ -53,5 +55,6 @@ pub struct Freeze {
     pub reason: String,
     pub by: AccountId,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
 }

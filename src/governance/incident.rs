@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::shape::Moment;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -16,7 +18,7 @@ const MAX_STEPS: usize = 200;
 /// So long before, handlers are reminded.
 const DAY_LEFT: Duration = Duration::hours(24);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Nature {
     Operational,
@@ -43,7 +45,7 @@ impl Nature {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     Open,
@@ -62,7 +64,7 @@ impl Stage {
 }
 
 /// What an incident is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
     Session(SessionId),
@@ -86,9 +88,10 @@ impl fmt::Display for Link {
 }
 
 /// What somebody did or found, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
     pub by: AccountId,
     /// How the incident stands from then on.
@@ -97,7 +100,7 @@ pub struct Step {
 }
 
 /// What became of the duty to tell the authority.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Duty {
     /// It was told: by its reference.
@@ -106,7 +109,7 @@ pub enum Duty {
     None(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     pub id: IncidentId,
     pub nature: Nature,
@@ -114,6 +117,7 @@ pub struct Incident {
     pub title: String,
     /// Since when it is known.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub known: OffsetDateTime,
     pub steps: Vec<Step>,
     pub links: Vec<Link>,
@@ -126,7 +130,7 @@ pub struct Incident {
 }
 
 /// What is said of the duty to tell the authority, before it is fulfilled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reminder {
     DayLeft,

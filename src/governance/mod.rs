@@ -16,7 +16,9 @@ pub mod premises;
 mod refusal;
 pub mod request;
 pub mod role;
+pub mod shape;
 pub mod site;
+pub mod token;
 pub mod workstation;
 
 pub use account::{Account, Login};
@@ -31,4 +33,5 @@ pub use premises::Premises;
 pub use refusal::Refusal;
 pub use role::{Right, Role, Roles};
 pub use site::{Kind, Standing};
+pub use token::Token;
 pub use workstation::{Workplace, Workstation};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
@@ -18,9 +19,9 @@ const WARNING: Duration = Duration::days(14);
 const TELLING: usize = 4;
 
 /// A password on its way from a person to its hash: never printed, wiped when it is dropped.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(#[schemars(with = "String")] Zeroizing<String>);
 
 impl Secret {
     pub fn as_str(&self) -> &str {

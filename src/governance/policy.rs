@@ -1,5 +1,6 @@
 //! What an agency may set of the rules, within what the plan allows; and the papers that the rules name.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
@@ -59,7 +60,7 @@ impl Policy {
 }
 
 /// What the agency publishes, in versions that two people have approved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Paperwork {
     /// What auditors commit themselves to (R20).
@@ -83,7 +84,7 @@ impl Paperwork {
 }
 
 /// One version of a paper.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paper {
     pub version: String,
     /// SHA-256 of the paper, in hexadecimal.

@@ -1,5 +1,7 @@
 //! Four eyes: what one person asks for counts once another has approved it (R29, R37).
 
+use super::shape::Moment;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -10,7 +12,7 @@ use super::{Login, Refusal};
 use crate::id::{AccountId, FreezeId, RequestId, SiteName};
 
 /// What needs a second person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
     Join {
@@ -19,6 +21,7 @@ pub enum Change {
         roles: Roles,
         file: File,
         #[serde(with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         ends: Option<OffsetDateTime>,
     },
     /// Other roles: the old ones are dropped at once.
@@ -37,6 +40,7 @@ pub enum Change {
     Prolong {
         account: AccountId,
         #[serde(with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         ends: Option<OffsetDateTime>,
     },
     Publish {
@@ -53,6 +57,7 @@ pub enum Change {
         fingerprint: String,
         label: String,
         #[serde(with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         ends: Option<OffsetDateTime>,
     },
     /// A freeze ends.
@@ -121,12 +126,13 @@ impl Change {
 }
 
 /// What was asked for and waits for a second person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     pub id: RequestId,
     pub change: Change,
     pub by: AccountId,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
 }
 

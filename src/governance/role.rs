@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 use crate::id::SiteName;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     Auditor,
@@ -47,7 +48,7 @@ impl Role {
 }
 
 /// The roles of one person: a contact is that of one site and nothing else, a reviewer nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Roles {
     roles: BTreeSet<Role>,
     site: Option<SiteName>,
@@ -95,7 +96,8 @@ impl Roles {
 }
 
 /// What an act needs. Each act of the node names one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Right {
     /// Everybody: about oneself.
     Oneself,
@@ -146,6 +148,47 @@ impl Right {
     /// its way.
     pub fn takes_away(self) -> bool {
         matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable | Self::Freeze)
+    }
+
+    /// Whether a person has to be there: it is lent to no program.
+    pub fn needs_a_person(self) -> bool {
+        use Right::{Approve, Consent, Look, Oneself, Review, Show, Unlock};
+        matches!(self, Oneself | Approve | Unlock | Review | Consent | Show | Look)
+    }
+
+    /// Whether it changes nothing.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::SeeAccounts | Self::SeeEngagements | Self::SeeSites | Self::SeeIncidents | Self::Oversee)
+    }
+
+    /// As tokens name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Oneself => "oneself",
+            Self::Ask => "ask",
+            Self::Approve => "approve",
+            Self::Disable => "disable",
+            Self::Unlock => "unlock",
+            Self::KeepFiles => "keep_files",
+            Self::Review => "review",
+            Self::SeeAccounts => "see_accounts",
+            Self::Plan => "plan",
+            Self::Consent => "consent",
+            Self::Show => "show",
+            Self::TakeAway => "take_away",
+            Self::Withdraw => "withdraw",
+            Self::CallOff => "call_off",
+            Self::SeeEngagements => "see_engagements",
+            Self::SeeSites => "see_sites",
+            Self::Oversee => "oversee",
+            Self::Report => "report",
+            Self::HandleIncidents => "handle_incidents",
+            Self::SeeIncidents => "see_incidents",
+            Self::Freeze => "freeze",
+            Self::Alert => "alert",
+            Self::Look => "look",
+            Self::Operate => "operate",
+        }
     }
 
     pub const ALL: [Self; 24] = [

@@ -1,5 +1,7 @@
 //! Workstations: known by their certificate, in order by what is declared of them (R30, R31, R50).
 
+use super::shape::{Day, Moment};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, OffsetDateTime};
 
@@ -8,7 +10,7 @@ use super::{Check, Refusal};
 use crate::id::WorkstationId;
 
 /// A registered workstation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Workstation {
     pub id: WorkstationId,
     /// SHA-256 of its certificate, in hexadecimal.
@@ -16,15 +18,18 @@ pub struct Workstation {
     /// What people call it.
     pub label: String,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     pub ends: Option<OffsetDateTime>,
     pub posture: Posture,
     pub retired: bool,
 }
 
 /// What somebody declares of a workstation: the days on which it was brought up to date last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Posture {
+    #[schemars(with = "Option<Day>")]
     pub system: Option<Date>,
+    #[schemars(with = "Option<Day>")]
     pub antivirus: Option<Date>,
 }
 

@@ -62,7 +62,7 @@ async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
     let outcome = match serde_json::from_str::<Order>(&line) {
         // Once begun, an act is finished, whoever waits for its answer.
         Ok(order) => tokio::spawn(async move { shared.perform(order).await }).await?,
-        Err(error) => Outcome::Failed { message: format!("the order cannot be read: {error}") },
+        Err(error) => Outcome::NotDone { message: format!("the order cannot be read: {error}") },
     };
     let mut text = serde_json::to_string(&outcome)?;
     text.push('\n');

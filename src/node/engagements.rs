@@ -16,9 +16,13 @@ impl Shared {
                 self.stop_what_no_longer_stands().await;
                 Ok(done("planned anew: an audit needs a new letter and acceptance, a visit a new declaration"))
             }
-            Act::Assign { engagement, login, assigned } => {
-                self.desk.assign(actor, &engagement, &login, assigned).await?;
-                Ok(done(format!("{login} is {} {engagement}", if assigned { "assigned to" } else { "no longer on" })))
+            Act::Assign { engagement, login } => {
+                self.desk.assign(actor, &engagement, &login, true).await?;
+                Ok(done(format!("{login} is assigned to {engagement}")))
+            }
+            Act::Unassign { engagement, login } => {
+                self.desk.assign(actor, &engagement, &login, false).await?;
+                Ok(done(format!("{login} is no longer on {engagement}")))
             }
             Act::GiveTo { engagement, login } => {
                 self.desk.give_to(actor, &engagement, &login).await?;

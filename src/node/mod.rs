@@ -20,6 +20,7 @@ mod pools;
 mod post;
 mod showing;
 mod site;
+mod tokens;
 mod workstations;
 
 pub use listening::doors;

@@ -1,12 +1,13 @@
 //! Orders by HTTP, as the node carries them out: the same acts, by the same logins.
 
+use std::mem::discriminant;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Shared;
-use super::act::{Act, Order, Outcome};
+use super::act::{Act, Order, Outcome, openapi};
 use crate::governance::Secret;
 use crate::viewer::{Gate, whose};
 use crate::web::{Answer, Orders};
@@ -30,15 +31,20 @@ impl Orders for Shared {
         self.quota().give_back(whose(address.ip()), known);
     }
 
-    async fn order(self: &Arc<Self>, from: SocketAddr, token: Option<Secret>, act: Value) -> (Answer, Value) {
-        let act = match serde_json::from_value::<Act>(act) {
+    async fn order(
+        self: &Arc<Self>,
+        from: SocketAddr,
+        token: Option<Secret>,
+        act: &str,
+        says: Map<String, Value>,
+    ) -> (Answer, Value) {
+        let not_done = |message: String| json!({ "outcome": "not_done", "message": message });
+        if !Act::ALL.iter().any(|about| about.name == act) {
+            return (Answer::NoSuchAct, not_done(format!("there is no act {act:?}; GET /v1/openapi.json lists them")));
+        }
+        let act = match read(act, says) {
             Ok(act) => act,
-            Err(error) => {
-                return (
-                    Answer::Unreadable,
-                    json!({ "outcome": "failed", "message": format!("the act cannot be read: {error}") }),
-                );
-            }
+            Err(message) => return (Answer::Unreadable, not_done(message)),
         };
         let shared = Arc::clone(self);
         // Once begun, an act is finished, whoever waits for its answer.
@@ -52,9 +58,41 @@ impl Orders for Shared {
         }
         let answer = match &outcome {
             Outcome::Refused { code, .. } => Answer::Refused(code.clone()),
+            Outcome::NotDone { .. } => Answer::NotDone,
             Outcome::Failed { .. } => Answer::Failed,
             _ => Answer::Done,
         };
         (answer, serde_json::to_value(&outcome).unwrap_or_default())
+    }
+
+    fn openapi() -> Value {
+        openapi()
+    }
+}
+
+/// An act by its name and what it says. What nothing reads was mistyped: it must not look as if it counted.
+fn read(name: &str, mut says: Map<String, Value>) -> Result<Act, String> {
+    if says.insert("act".to_owned(), name.into()).is_some() {
+        return Err("the path says which act it is: leave `act` out".to_owned());
+    }
+    let given = Value::Object(says);
+    let act: Act = serde_json::from_value(given.clone()).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let known = serde_json::to_value(&act).unwrap_or_default();
+    match unread(&given, &known) {
+        Some(field) => Err(format!("{name} has no such field as {field:?}")),
+        None => Ok(act),
+    }
+}
+
+/// A field that is not among those that were read, or was read as something else: serde takes numbers for names.
+fn unread(given: &Value, known: &Value) -> Option<String> {
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| match known.get(name) {
+            None => Some(name.clone()),
+            Some(known) if discriminant(value) != discriminant(known) => Some(name.clone()),
+            Some(known) => unread(value, known),
+        }),
+        (Value::Array(given), Value::Array(known)) => given.iter().zip(known).find_map(|(given, known)| unread(given, known)),
+        _ => None,
     }
 }

@@ -10,6 +10,7 @@ use super::act::{Act, Order, Outcome};
 use crate::desk::{Actor, DeskError, Knock, Newcomer};
 use crate::governance::{Refusal, Secret};
 use crate::id::SiteName;
+use crate::store::StoreError;
 use crate::viewer::{Ending, Gate, whose};
 use crate::web::Orders;
 
@@ -29,7 +30,8 @@ impl Shared {
 
     /// The same, ordered from an address; `None`: on the node's own machine.
     pub(super) async fn perform_from(&self, order: Order, from: Option<SocketAddr>) -> Outcome {
-        let (name, way_in) = (order.act.name(), order.act.right().is_none());
+        let (name, right) = (order.act.name(), order.act.right());
+        let way_in = right.is_none();
         let known = from.is_some_and(|from| self.is_known(from.ip()));
         if let (true, Some(from)) = (way_in, from)
             && let Err(cause) = self.may_try(from.ip(), known)
@@ -50,6 +52,9 @@ impl Shared {
         }
         if let Some(actor) = &actor {
             self.desk.was_used(actor).await;
+            if let Some(right) = right {
+                self.desk.note_token(actor, name, right, outcome.is_ok()).await;
+            }
         }
         match outcome {
             Ok(outcome) => {
@@ -63,7 +68,11 @@ impl Shared {
                     self.write_down(*refusal, name, way_in, actor.as_ref(), from).await;
                     (*refusal).into()
                 }
-                _ => Outcome::Failed { message: format!("{error:#}") },
+                // The node's own trouble may pass; whatever else stood in the way is for who ordered.
+                Some(DeskError::Store(StoreError::LoginTaken(_))) => Outcome::NotDone { message: format!("{error:#}") },
+                Some(DeskError::Store(_) | DeskError::Trace(_)) => Outcome::Failed { message: format!("{error:#}") },
+                _ if error.downcast_ref::<StoreError>().is_some() => Outcome::Failed { message: format!("{error:#}") },
+                _ => Outcome::NotDone { message: format!("{error:#}") },
             },
         }
     }
@@ -112,6 +121,7 @@ impl Shared {
             None => self.enter(act, from).await,
             Some(actor) => match act {
                 Act::Logout | Act::WhoAmI | Act::Acknowledge { .. } => self.of_oneself(actor, act).await,
+                Act::IssueToken { .. } | Act::ListTokens { .. } | Act::EndToken { .. } => self.about_tokens(actor, act).await,
                 Act::Approve { .. } | Act::TurnDown { .. } | Act::ListRequests => self.settle(actor, act).await,
                 Act::DisableAccount { .. }
                 | Act::EndAccount { .. }
@@ -122,6 +132,7 @@ impl Shared {
                 Act::Plan { .. }
                 | Act::PlanAgain { .. }
                 | Act::Assign { .. }
+                | Act::Unassign { .. }
                 | Act::GiveTo { .. }
                 | Act::Notice { .. }
                 | Act::Close { .. }

@@ -76,7 +76,7 @@ impl Shared {
         };
         Ok(match answered.await? {
             None => done(format!("{site} is shown")),
-            Some(trouble) => Outcome::Failed {
+            Some(trouble) => Outcome::NotDone {
                 message: format!(
                     "{site} is to be shown but its source is not open: {trouble}. It is tried again for 60 seconds, unless the login failed"
                 ),

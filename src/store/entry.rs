@@ -120,8 +120,9 @@ impl Work<'_> {
         self.run(sqlx::query("DELETE FROM logins WHERE hash = $1").bind(hash)).await.map(|_| ())
     }
 
-    /// Ends every login of an account.
+    /// Ends every login of an account, and what it lent.
     pub async fn end_logins(&self, account: &AccountId) -> Result<(), StoreError> {
+        self.end_tokens(account).await?;
         self.run(sqlx::query("DELETE FROM logins WHERE account = $1").bind(account.as_str())).await.map(|_| ())
     }
 

@@ -13,6 +13,7 @@ mod incident;
 mod place;
 mod site;
 mod ticket;
+mod token;
 mod workstation;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use incident::Incidents;
 pub use place::Place;
 pub use site::{SiteRow, Sites};
 pub use ticket::TicketRow;
+pub use token::Tokens;
 pub use workstation::Workstations;
 
 /// A database that does not answer for so long is not there.

@@ -1,5 +1,5 @@
-//! Orders by HTTP: `POST /v1/acts`, an act in JSON, the token of a login as `Authorization: Bearer`. No cookie is read, so
-//! no other site's page can order anything.
+//! Orders by HTTP: `POST /v1/acts/ACT`, what it says in JSON, the token of a login as `Authorization: Bearer`. No cookie is
+//! read, so no other site's page can order anything. `GET /v1/openapi.json` describes them.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::serve::{IncomingStream, Listener};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -45,8 +45,13 @@ pub enum Answer {
     Done,
     /// By the verdict's code.
     Refused(String),
+    /// The order, or how things are, stood in the way.
+    NotDone,
+    /// The node could not.
     Failed,
-    /// It is no act.
+    /// There is no such act.
+    NoSuchAct,
+    /// What it says cannot be read.
     Unreadable,
 }
 
@@ -64,8 +69,11 @@ pub trait Orders: Send + Sync + 'static {
         self: &Arc<Self>,
         from: SocketAddr,
         token: Option<Secret>,
-        act: Value,
+        act: &str,
+        says: Map<String, Value>,
     ) -> impl Future<Output = (Answer, Value)> + Send;
+    /// All of them, as OpenAPI.
+    fn openapi() -> Value;
 }
 
 /// Serves orders until the task is dropped.
@@ -78,7 +86,10 @@ pub async fn api<O: Orders>(
 ) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
-    let routes = Router::new().route("/v1/acts", post(act::<O>)).fallback(nothing_here);
+    let description = O::openapi();
+    let describe = move || async move { told(StatusCode::OK, &description) };
+    let routes = Router::new().route("/v1/acts/{act}", post(act::<O>)).route("/v1/openapi.json", get(describe));
+    let routes = routes.fallback(nothing_here).method_not_allowed_fallback(no_such_method);
     let routes = routes.with_state(Arc::clone(&orders));
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
@@ -208,31 +219,39 @@ impl axum::extract::connect_info::Connected<IncomingStream<'_, Door>> for Peer {
     }
 }
 
-async fn act<O: Orders>(State(orders): State<Arc<O>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
+async fn act<O: Orders>(
+    State(orders): State<Arc<O>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(act): Path<String>,
+    request: Request,
+) -> Response {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let too_long = || told(StatusCode::PAYLOAD_TOO_LARGE, &failed("an order has 64 KiB at most"));
+    let too_long = || told(StatusCode::PAYLOAD_TOO_LARGE, &not_done("an order has 64 KiB at most"));
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     // Said before a byte of it is read: whoever asks first sends none.
     if length.is_some_and(|length| length > MAX_BODY) {
         return too_long();
     }
     let Ok(body) = to_bytes(body, MAX_BODY).await else { return too_long() };
-    let act: Value = match serde_json::from_slice(&body) {
-        Ok(act) => act,
-        Err(error) => return told(StatusCode::BAD_REQUEST, &failed(&format!("the body is no JSON: {error}"))),
+    let says: Map<String, Value> = match serde_json::from_slice(&body) {
+        Ok(says) => says,
+        Err(_) if body.is_empty() => Map::new(),
+        Err(error) => return told(StatusCode::BAD_REQUEST, &not_done(&format!("the body is no object in JSON: {error}"))),
     };
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::from);
-    let (answer, outcome) = orders.order(peer.address, token, act).await;
+    let (answer, outcome) = orders.order(peer.address, token, &act, says).await;
     if matches!(answer, Answer::Done) && !peer.let_in.swap(true, Ordering::SeqCst) {
         orders.let_in(peer.address, peer.known);
     }
     let status = match answer {
         Answer::Done => StatusCode::OK,
+        Answer::NoSuchAct => StatusCode::NOT_FOUND,
         Answer::Unreadable => StatusCode::BAD_REQUEST,
-        Answer::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+        Answer::NotDone => StatusCode::UNPROCESSABLE_ENTITY,
+        Answer::Failed => StatusCode::SERVICE_UNAVAILABLE,
         Answer::Refused(code) => match code.as_str() {
-            "session_over" | "login_wrong" | "code_wrong" => StatusCode::UNAUTHORIZED,
+            "session_over" | "token_over" | "login_wrong" | "code_wrong" => StatusCode::UNAUTHORIZED,
             "login_wait" | "busy" => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::FORBIDDEN,
         },
@@ -241,11 +260,15 @@ async fn act<O: Orders>(State(orders): State<Arc<O>>, ConnectInfo(peer): Connect
 }
 
 async fn nothing_here() -> Response {
-    told(StatusCode::NOT_FOUND, &failed("there is nothing here; orders are posted to /v1/acts"))
+    told(StatusCode::NOT_FOUND, &not_done("there is nothing here; GET /v1/openapi.json tells what there is"))
 }
 
-fn failed(message: &str) -> Value {
-    json!({ "outcome": "failed", "message": message })
+async fn no_such_method() -> Response {
+    told(StatusCode::METHOD_NOT_ALLOWED, &not_done("acts are ordered by POST, their description is read by GET"))
+}
+
+fn not_done(message: &str) -> Value {
+    json!({ "outcome": "not_done", "message": message })
 }
 
 fn told(status: StatusCode, outcome: &Value) -> Response {

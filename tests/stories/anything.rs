@@ -145,7 +145,7 @@ async fn step(house: &House, model: &mut Model, dice: &mut Dice) {
             let shown = match by(house, who, Act::Show { engagement: id, wait: dice.roll(3) == 0 }).await {
                 Outcome::Done { .. } => true,
                 // It is shown as soon as its source is open.
-                Outcome::Failed { message } => message.contains("is to be shown"),
+                Outcome::NotDone { message } => message.contains("is to be shown"),
                 _ => false,
             };
             if shown {
@@ -180,7 +180,11 @@ async fn plan(house: &House, model: &mut Model, dice: &mut Dice, who: usize) {
     terms.blackout = dice.roll(8) == 0;
     if let Outcome::Planned { engagement } = by(house, who, Act::Plan { terms }).await {
         assert!(model.roles(who).contains(&Role::Admin), "planned by somebody without the right");
-        let act = Act::Assign { engagement: engagement.clone(), login: "claire".into(), assigned: dice.roll(4) > 0 };
+        let (id, login) = (engagement.clone(), "claire".into());
+        let act = match dice.roll(4) {
+            0 => Act::Unassign { engagement: id, login },
+            _ => Act::Assign { engagement: id, login },
+        };
         by(house, who, act).await;
         model.engagements.push((engagement, name(site)));
     }

@@ -108,7 +108,7 @@ impl Places {
     /// Planned, with its auditor; nothing else.
     pub async fn planned(&self, terms: Terms) -> EngagementId {
         let engagement = self.plan(terms).await;
-        let act = Act::Assign { engagement: engagement.clone(), login: "claire".into(), assigned: true };
+        let act = Act::Assign { engagement: engagement.clone(), login: "claire".into() };
         went_well(self.admin(act).await).unwrap();
         engagement
     }

@@ -31,12 +31,19 @@ async fn posts(house: &House, token: Option<&str>, body: &str) -> (u16, serde_js
 
 /// The same, from any address of loopback.
 pub async fn posts_from(house: &House, from: Ipv4Addr, token: Option<&str>, body: &str) -> (u16, serde_json::Value) {
-    let (url, ca) = (format!("https://localhost:{}/v1/acts", port(house)), house.dir.path().join("ca.pem"));
+    // Written with its act in it, for those who read the story.
+    let (act, body) = match serde_json::from_str(body) {
+        Ok(serde_json::Value::Object(mut says)) => {
+            (says.remove("act").unwrap().as_str().unwrap().to_owned(), serde_json::Value::Object(says).to_string())
+        }
+        _ => ("list_sites".to_owned(), body.to_owned()),
+    };
+    let (url, ca) = (format!("https://localhost:{}/v1/acts/{act}", port(house)), house.dir.path().join("ca.pem"));
     let mut command = Command::new("curl");
     command
         .args(["-sS", "--interface", &from.to_string(), "--max-time", "30", "-w", "\n%{http_code}", "--cacert"])
         .arg(ca)
-        .args(["-d", body]);
+        .args(["-d", &body]);
     if let Some(token) = token {
         command.args(["-H", &format!("Authorization: Bearer {token}")]);
     }
@@ -77,11 +84,20 @@ async fn by_http_the_same_people_do_the_same_things() {
     assert_eq!((status, &nobody["code"]), (401, &"session_over".into()));
     let (status, wrong) = posts(&house, None, &login("000000")).await;
     assert_eq!((status, &wrong["code"]), (401, &"login_wrong".into()));
-    for (body, words) in
-        [("{", "no JSON"), (r#"{"act":"fly"}"#, "unknown variant"), (r#"{"act":"pause"}"#, "missing field `site`")]
-    {
+    for (body, expected, words) in [
+        ("{", 400, "no object in JSON"),
+        (r#"["a"]"#, 400, "no object in JSON"),
+        (r#"{"act":"fly"}"#, 404, "there is no act"),
+        (r#"{"act":"pause"}"#, 400, "missing field `site`"),
+        (
+            r#"{"act":"report","nature":"security","title":"Vu","knwon":"2026-03-01T09:00:00Z"}"#,
+            400,
+            "no such field as \"knwon\"",
+        ),
+        (r#"{"act":"list_sites","page":2}"#, 400, "no such field as \"page\""),
+    ] {
         let (status, answer) = posts(&house, token, body).await;
-        assert!(status == 400 && answer["message"].as_str().unwrap().contains(words), "{answer}");
+        assert!(status == expected && answer["message"].as_str().unwrap().contains(words), "{answer}");
     }
     let entry = house.entry(|entry| entry.kind() == "conn.attempt" && entry.text("listener") == "api").await;
     assert!(!entry.public.to_string().contains("127.0.0.1"), "R44, with the address sealed");
@@ -96,9 +112,10 @@ async fn r34_by_http_ways_in_have_a_rate_and_orders_without_a_login_are_counted(
     let (_script, house) = house().await;
     let mut told = Vec::new();
     for n in 0..40 {
-        // The same act as a list, which is another way to write it.
-        let body =
-            [r#"["enrol","nobody",null,"x","y"]"#, r#"{"act":"enrol","login":"nobody","name":null,"code":"x","password":"y"}"#];
+        let body = [
+            r#"{"act":"enrol","login":"nobody","code":"x","password":"y"}"#,
+            r#"{"act":"enrol","login":"nobody","name":null,"code":"x","password":"y"}"#,
+        ];
         told.push(posts(&house, None, body[n % 2]).await.0);
     }
     let refused = told.iter().filter(|status| **status == 429).count();
@@ -123,7 +140,7 @@ async fn the_door_for_orders_is_tls_bounded_and_patient_for_a_minute() {
     let mut answer = Vec::new();
     let _ = clear.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
-    let (url, ca) = (format!("https://localhost:{}/v1/acts", port(&house)), house.dir.path().join("ca.pem"));
+    let (url, ca) = (format!("https://localhost:{}/v1/acts/list_sites", port(&house)), house.dir.path().join("ca.pem"));
     let long = house.dir.path().join("long");
     std::fs::write(&long, vec![b'x'; 100_000]).unwrap();
     let mut command = Command::new("curl");
@@ -160,7 +177,7 @@ async fn r34_hydra_gets_nowhere_and_locks_no_innocent_out() {
     let words: Vec<String> = (0..24).map(|n| format!("Cheval-neuf-{n}")).chain(["Correct-h0rse".to_owned()]).collect();
     std::fs::write(&list, words.join("\n")).unwrap();
     let list = list.display().to_string();
-    let form = r#"/v1/acts:{"act"\:"login","login"\:"^USER^","password"\:"^PASS^","code"\:"000000","device"\:null}:S=welcome"#;
+    let form = r#"/v1/acts/login:{"login"\:"^USER^","password"\:"^PASS^","code"\:"000000","device"\:null}:S=welcome"#;
     let at = |port: u16| vec!["-P".to_owned(), list.clone(), "-s".to_owned(), port.to_string()];
     let login = [vec!["-l".to_owned(), "claire".to_owned()], at(port(&house))].concat();
     let told = hydra([login, vec!["localhost".into(), "https-post-form".into(), form.into()]].concat()).await;

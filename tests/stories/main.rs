@@ -47,6 +47,7 @@ mod real_sites;
 mod real_viewers;
 mod roles;
 mod script;
+mod scripts;
 mod store;
 mod strangers;
 mod tap;

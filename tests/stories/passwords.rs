@@ -35,7 +35,7 @@ async fn changes(house: &House, old: &str, new: &str) -> Result<(), String> {
             house.company.auditor.remember(new);
             Ok(())
         }
-        Outcome::Failed { message } | Outcome::Refused { message, .. } => Err(message),
+        Outcome::Failed { message } | Outcome::NotDone { message } | Outcome::Refused { message, .. } => Err(message),
         other => panic!("{other:?}"),
     }
 }

@@ -17,7 +17,7 @@ async fn without(places: &Places, login: &str, file: File) -> String {
     let join = (login, "Paul Durand", vec![Role::Auditor], None, file);
     let paul = hire(places.stage(), &company.admin, &company.rssi, join, "Correct-h0rse").await.unwrap();
     let engagement = places.engaged(places.terms("a")).await;
-    let act = Act::Assign { engagement: engagement.clone(), login: login.to_owned(), assigned: true };
+    let act = Act::Assign { engagement: engagement.clone(), login: login.to_owned() };
     if let Outcome::Refused { code, .. } = places.admin(act).await {
         return code;
     }

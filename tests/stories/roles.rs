@@ -7,9 +7,11 @@ use lucarne::governance::account::File;
 use lucarne::governance::freeze::Scope;
 use lucarne::governance::incident::{Link, Nature};
 use lucarne::governance::{Kind, Paperwork, Role, Secret, Terms};
-use lucarne::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, WorkstationId};
+use lucarne::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
 use lucarne::node::act::{Act, Outcome};
 use lucarne::rfb::encoding::number;
+
+use time::macros::datetime;
 
 use super::house::{House, demo_site, name};
 use super::script::Script;
@@ -42,6 +44,7 @@ const TABLE: &[(&str, &[Role])] = {
         ("plan", &[Admin]),
         ("plan_again", &[Admin]),
         ("assign", &[Admin]),
+        ("unassign", &[Admin, Rssi]),
         ("give_to", &[Admin]),
         ("notice", &[Admin]),
         ("close", &[Admin, Rssi]),
@@ -74,6 +77,9 @@ const TABLE: &[(&str, &[Role])] = {
         ("list_alerts", &[Admin, Rssi, Dpo, Crisis, Reviewer]),
         ("reload", &[Admin]),
         ("issue_ticket", &[Auditor]),
+        ("issue_token", ALL),
+        ("list_tokens", ALL),
+        ("end_token", ALL),
         ("logout", ALL),
     ]
 };
@@ -112,7 +118,8 @@ fn acts(site: &SiteName, engagement: &EngagementId, terms: &Terms) -> Vec<Act> {
         Act::ListAccounts { after: None },
         Act::Plan { terms: Terms { purpose: String::new(), ..terms.clone() } },
         Act::PlanAgain { engagement: id(), terms: Terms { purpose: String::new(), ..terms.clone() } },
-        Act::Assign { engagement: id(), login: login(), assigned: true },
+        Act::Assign { engagement: id(), login: login() },
+        Act::Unassign { engagement: id(), login: login() },
         Act::GiveTo { engagement: id(), login: login() },
         Act::Notice { engagement: id(), reference: String::new() },
         Act::ListEngagements { after: None },
@@ -154,6 +161,9 @@ fn acts_of_upkeep() -> Vec<Act> {
         Act::ListFreezes,
         Act::TestAlert { role: Role::Crisis },
         Act::ListAlerts { after: None },
+        Act::IssueToken { label: String::new(), rights: [].into(), ends: datetime!(2026-03-02 10:00 UTC), code: "000000".into() },
+        Act::ListTokens { login: None },
+        Act::EndToken { token: TokenId::stored("k-none".to_owned()) },
     ]
 }
 

@@ -137,7 +137,7 @@ async fn a_certificate_is_renewed_without_ending_a_session() {
     // A file that does not serve changes nothing.
     std::fs::write(house.dir.path().join("viewers.key"), "not a key").unwrap();
     let outcome = house.order(Act::Reload).await;
-    assert!(matches!(&outcome, Outcome::Failed { message } if message.contains("viewers.key")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::NotDone { message } if message.contains("viewers.key")), "{outcome:?}");
     let ticket = house.ticket("a").await;
     assert!(Eye::through(&door, "claire", &ticket, lucarne::rfb::PixelFormat::NATIVE, &exact(RAW)).await.is_ok());
     house.close().await;

@@ -1,119 +1,113 @@
-//! What an act needs, what it is called, and what it is about.
+//! What an act is called, what it needs, what answers it, and what it is about.
 
 use super::Act;
 use crate::governance::Right;
 use crate::governance::freeze::Scope;
 use crate::id::EngagementId;
 
+/// What is true of an act, whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The name by which it is ordered and traced.
+    pub name: &'static str,
+    /// What it needs; `None`: it is a way in.
+    pub right: Option<Right>,
+    /// The outcome that answers it when it was done.
+    pub answer: &'static str,
+}
+
+/// Variant, name, right (or `None`), outcome.
+macro_rules! acts {
+    ($($variant:ident $name:ident $right:ident $answer:ident)*) => {
+        impl Act {
+            /// Every act.
+            pub const ALL: &'static [About] = &[$(acts!(@ $name $right $answer),)*];
+
+            pub fn about(&self) -> About {
+                match self { $(Self::$variant { .. } => acts!(@ $name $right $answer),)* }
+            }
+        }
+    };
+    (@ $name:ident None $answer:ident) => {
+        About { name: stringify!($name), right: None, answer: stringify!($answer) }
+    };
+    (@ $name:ident $right:ident $answer:ident) => {
+        About { name: stringify!($name), right: Some(Right::$right), answer: stringify!($answer) }
+    };
+}
+
+acts! {
+    Enrol enrol None enrolled
+    Login login None welcome
+    ChangePassword change_password None done
+    Logout logout Oneself done
+    WhoAmI who_am_i Oneself person
+    Acknowledge acknowledge Oneself done
+    IssueToken issue_token Oneself token
+    ListTokens list_tokens Oneself tokens
+    EndToken end_token Oneself done
+    AskJoin ask_join Ask asked
+    AskMove ask_move Ask asked
+    AskReset ask_reset Ask asked
+    AskEnable ask_enable Ask asked
+    AskProlong ask_prolong Ask asked
+    AskPaper ask_paper Ask asked
+    AskSite ask_site Ask asked
+    AskMasks ask_masks Ask asked
+    AskWorkstation ask_workstation Ask asked
+    AskThaw ask_thaw Ask asked
+    ListRequests list_requests SeeAccounts requests
+    Approve approve Approve approved
+    TurnDown turn_down CallOff done
+    DisableAccount disable_account Disable done
+    EndAccount end_account Disable done
+    UnlockAccount unlock_account Unlock done
+    KeepFile keep_file KeepFiles done
+    Review review Review done
+    ListAccounts list_accounts SeeAccounts accounts
+    Plan plan Plan planned
+    PlanAgain plan_again Plan done
+    Assign assign Plan done
+    Unassign unassign CallOff done
+    GiveTo give_to Plan done
+    Notice notice Plan posted
+    Close close CallOff done
+    Cancel cancel CallOff done
+    ListEngagements list_engagements SeeEngagements engagements
+    Checklist checklist SeeEngagements checklist
+    Accept accept Consent done
+    Revoke revoke Withdraw done
+    DeclareOperator declare_operator Consent done
+    RealData real_data Consent done
+    Show show Show done
+    Pause pause TakeAway done
+    Stop stop TakeAway done
+    KeepPosture keep_posture KeepFiles done
+    RetireWorkstation retire_workstation Disable done
+    ListWorkstations list_workstations Oversee workstations
+    Report report Report reported
+    NoteIncident note_incident HandleIncidents done
+    LinkIncident link_incident HandleIncidents done
+    TellAuthority tell_authority HandleIncidents done
+    NoDutyToTell no_duty_to_tell HandleIncidents done
+    ListIncidents list_incidents SeeIncidents incidents
+    Freeze freeze Freeze done
+    ListFreezes list_freezes Oversee freezes
+    TestAlert test_alert Alert alerted
+    ListAlerts list_alerts Oversee alerts
+    Compliance compliance Oversee compliance
+    ListSites list_sites SeeSites sites
+    Reload reload Operate done
+    IssueTicket issue_ticket Look ticket
+}
+
 impl Act {
-    /// What the act needs; `None`: it is a way in.
     pub fn right(&self) -> Option<Right> {
-        Some(match self {
-            Self::Enrol { .. } | Self::Login { .. } | Self::ChangePassword { .. } => return None,
-            Self::Logout | Self::WhoAmI | Self::Acknowledge { .. } => Right::Oneself,
-            Self::AskJoin { .. }
-            | Self::AskMove { .. }
-            | Self::AskReset { .. }
-            | Self::AskEnable { .. }
-            | Self::AskProlong { .. }
-            | Self::AskPaper { .. }
-            | Self::AskSite { .. }
-            | Self::AskWorkstation { .. }
-            | Self::AskThaw { .. }
-            | Self::AskMasks { .. } => Right::Ask,
-            Self::Approve { .. } => Right::Approve,
-            Self::TurnDown { .. } | Self::Close { .. } | Self::Cancel { .. } | Self::Assign { assigned: false, .. } => {
-                Right::CallOff
-            }
-            Self::Revoke { .. } => Right::Withdraw,
-            Self::DisableAccount { .. } | Self::EndAccount { .. } | Self::RetireWorkstation { .. } => Right::Disable,
-            Self::UnlockAccount { .. } => Right::Unlock,
-            Self::KeepFile { .. } | Self::KeepPosture { .. } => Right::KeepFiles,
-            Self::Review { .. } => Right::Review,
-            Self::ListAccounts { .. } | Self::ListRequests => Right::SeeAccounts,
-            Self::TestAlert { .. } => Right::Alert,
-            Self::Compliance | Self::ListAlerts { .. } | Self::ListFreezes | Self::ListWorkstations { .. } => Right::Oversee,
-            Self::Report { .. } => Right::Report,
-            Self::NoteIncident { .. } | Self::LinkIncident { .. } | Self::TellAuthority { .. } | Self::NoDutyToTell { .. } => {
-                Right::HandleIncidents
-            }
-            Self::ListIncidents { .. } => Right::SeeIncidents,
-            Self::Freeze { .. } => Right::Freeze,
-            Self::Plan { .. } | Self::PlanAgain { .. } | Self::Assign { .. } | Self::GiveTo { .. } | Self::Notice { .. } => {
-                Right::Plan
-            }
-            Self::ListEngagements { .. } | Self::Checklist { .. } => Right::SeeEngagements,
-            Self::Accept { .. } | Self::DeclareOperator { .. } | Self::RealData { .. } => Right::Consent,
-            Self::Show { .. } => Right::Show,
-            Self::Pause { .. } | Self::Stop { .. } => Right::TakeAway,
-            Self::ListSites => Right::SeeSites,
-            Self::Reload => Right::Operate,
-            Self::IssueTicket { .. } => Right::Look,
-        })
+        self.about().right
     }
 
-    /// The name by which it is ordered and traced.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Enrol { .. } => "enrol",
-            Self::Login { .. } => "login",
-            Self::ChangePassword { .. } => "change_password",
-            Self::Logout => "logout",
-            Self::WhoAmI => "who_am_i",
-            Self::Acknowledge { .. } => "acknowledge",
-            Self::AskJoin { .. } => "ask_join",
-            Self::AskMove { .. } => "ask_move",
-            Self::AskReset { .. } => "ask_reset",
-            Self::AskEnable { .. } => "ask_enable",
-            Self::AskProlong { .. } => "ask_prolong",
-            Self::AskPaper { .. } => "ask_paper",
-            Self::AskSite { .. } => "ask_site",
-            Self::AskMasks { .. } => "ask_masks",
-            Self::AskWorkstation { .. } => "ask_workstation",
-            Self::AskThaw { .. } => "ask_thaw",
-            Self::ListRequests => "list_requests",
-            Self::Approve { .. } => "approve",
-            Self::TurnDown { .. } => "turn_down",
-            Self::DisableAccount { .. } => "disable_account",
-            Self::EndAccount { .. } => "end_account",
-            Self::UnlockAccount { .. } => "unlock_account",
-            Self::KeepFile { .. } => "keep_file",
-            Self::Review { .. } => "review",
-            Self::ListAccounts { .. } => "list_accounts",
-            Self::Plan { .. } => "plan",
-            Self::PlanAgain { .. } => "plan_again",
-            Self::Assign { .. } => "assign",
-            Self::GiveTo { .. } => "give_to",
-            Self::Notice { .. } => "notice",
-            Self::Close { .. } => "close",
-            Self::Cancel { .. } => "cancel",
-            Self::ListEngagements { .. } => "list_engagements",
-            Self::Checklist { .. } => "checklist",
-            Self::Accept { .. } => "accept",
-            Self::Revoke { .. } => "revoke",
-            Self::DeclareOperator { .. } => "declare_operator",
-            Self::RealData { .. } => "real_data",
-            Self::Show { .. } => "show",
-            Self::Pause { .. } => "pause",
-            Self::Stop { .. } => "stop",
-            Self::KeepPosture { .. } => "keep_posture",
-            Self::RetireWorkstation { .. } => "retire_workstation",
-            Self::ListWorkstations { .. } => "list_workstations",
-            Self::Report { .. } => "report",
-            Self::NoteIncident { .. } => "note_incident",
-            Self::LinkIncident { .. } => "link_incident",
-            Self::TellAuthority { .. } => "tell_authority",
-            Self::NoDutyToTell { .. } => "no_duty_to_tell",
-            Self::ListIncidents { .. } => "list_incidents",
-            Self::Freeze { .. } => "freeze",
-            Self::ListFreezes => "list_freezes",
-            Self::TestAlert { .. } => "test_alert",
-            Self::ListAlerts { .. } => "list_alerts",
-            Self::Compliance => "compliance",
-            Self::ListSites => "list_sites",
-            Self::Reload => "reload",
-            Self::IssueTicket { .. } => "issue_ticket",
-        }
+        self.about().name
     }
 
     /// The engagement that it is about.
@@ -121,6 +115,7 @@ impl Act {
         match self {
             Self::PlanAgain { engagement, .. }
             | Self::Assign { engagement, .. }
+            | Self::Unassign { engagement, .. }
             | Self::GiveTo { engagement, .. }
             | Self::Notice { engagement, .. }
             | Self::Close { engagement }

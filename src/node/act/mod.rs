@@ -1,7 +1,12 @@
 //! What people can order of a node, by the control socket, by HTTP or in its own process; and what it answers.
 
 mod about;
+mod described;
 mod outcome;
+
+use crate::governance::shape::{Day, Moment};
+use schemars::JsonSchema;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
@@ -9,19 +14,21 @@ use time::{Date, OffsetDateTime};
 use crate::governance::account::File;
 use crate::governance::freeze::Scope;
 use crate::governance::incident::{Link, Nature, Stage};
-use crate::governance::{Paperwork, Role, Secret, Terms};
-use crate::id::{AlertId, EngagementId, FreezeId, IncidentId, RequestId, SiteName, WorkstationId};
+use crate::governance::{Paperwork, Right, Role, Secret, Terms};
+use crate::id::{AlertId, EngagementId, FreezeId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
+pub use about::About;
+pub use described::openapi;
 pub use outcome::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     pub token: Option<Secret>,
     #[serde(flatten)]
     pub act: Act,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
     /// In exchange for a one-time code: a password and a second factor. `name` at genesis alone.
@@ -47,6 +54,24 @@ pub enum Act {
     },
     Logout,
     WhoAmI,
+    /// A token for a program of one's own, with some of one's rights. The code: six digits.
+    IssueToken {
+        label: String,
+        rights: BTreeSet<Right>,
+        #[serde(with = "time::serde::rfc3339")]
+        #[schemars(with = "Moment")]
+        ends: OffsetDateTime,
+        code: Secret,
+    },
+    /// One's own tokens; or those of another, for who sees accounts.
+    ListTokens {
+        #[serde(default)]
+        login: Option<String>,
+    },
+    /// One's own, or anybody's for who may disable accounts.
+    EndToken {
+        token: TokenId,
+    },
     /// The charter in force, by the SHA-256 of what was read.
     Acknowledge {
         sha256: String,
@@ -60,6 +85,7 @@ pub enum Act {
         #[serde(default)]
         file: File,
         #[serde(default, with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         ends: Option<OffsetDateTime>,
     },
     AskMove {
@@ -76,6 +102,7 @@ pub enum Act {
     AskProlong {
         login: String,
         #[serde(default, with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         ends: Option<OffsetDateTime>,
     },
     AskPaper {
@@ -96,6 +123,7 @@ pub enum Act {
         certificate: String,
         label: String,
         #[serde(default, with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         ends: Option<OffsetDateTime>,
     },
     AskThaw {
@@ -115,6 +143,7 @@ pub enum Act {
     EndAccount {
         login: String,
         #[serde(with = "time::serde::rfc3339")]
+        #[schemars(with = "Moment")]
         ends: OffsetDateTime,
     },
     UnlockAccount {
@@ -144,7 +173,11 @@ pub enum Act {
     Assign {
         engagement: EngagementId,
         login: String,
-        assigned: bool,
+    },
+    /// The auditor is no longer on it.
+    Unassign {
+        engagement: EngagementId,
+        login: String,
     },
     GiveTo {
         engagement: EngagementId,
@@ -205,7 +238,9 @@ pub enum Act {
     /// When a workstation was brought up to date last; what is not given stays.
     KeepPosture {
         workstation: WorkstationId,
+        #[schemars(with = "Option<Day>")]
         system: Option<Date>,
+        #[schemars(with = "Option<Day>")]
         antivirus: Option<Date>,
     },
     /// Nobody looks from it any more.
@@ -221,6 +256,7 @@ pub enum Act {
         nature: Nature,
         title: String,
         #[serde(default, with = "time::serde::rfc3339::option")]
+        #[schemars(with = "Option<Moment>")]
         known: Option<OffsetDateTime>,
         #[serde(default)]
         links: Vec<Link>,
@@ -251,7 +287,6 @@ pub enum Act {
     },
     /// Ends every picture of it at once, until two people lift that.
     Freeze {
-        #[serde(flatten)]
         scope: Scope,
         reason: String,
     },

@@ -1,16 +1,17 @@
 //! What a node answers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
 use crate::governance::{
-    Account, Alert, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Workstation,
+    Account, Alert, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Token, Workstation,
 };
-use crate::id::{AlertId, EngagementId, IncidentId, RequestId, WorkstationId};
+use crate::id::{AlertId, EngagementId, IncidentId, RequestId, TokenId, WorkstationId};
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     Done {
@@ -21,8 +22,21 @@ pub enum Outcome {
         code: String,
         message: String,
     },
+    /// The order, or how things are, stood in the way.
+    NotDone {
+        message: String,
+    },
+    /// The node could not: its store, its trace, its own fault. It may be ordered again later.
     Failed {
         message: String,
+    },
+    /// Told once.
+    Token {
+        token: TokenId,
+        secret: Secret,
+    },
+    Tokens {
+        tokens: Vec<Token>,
     },
     /// Told once: nothing keeps them in this form.
     Enrolled {
@@ -143,7 +157,7 @@ impl From<Refusal> for Outcome {
 }
 
 /// A request, with the logins of who asked and whom it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiting {
     pub request: Request,
     pub asked_by: Option<String>,
@@ -151,28 +165,28 @@ pub struct Waiting {
 }
 
 /// An incident, and whether the authority should have been told by now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
     pub incident: Incident,
     pub overdue: bool,
 }
 
 /// An alert that has not arrived, with the login of whoever is to be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Due {
     pub alert: Alert,
     pub to: Option<String>,
 }
 
 /// A freeze in force, with the login of whose it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Frozen {
     pub freeze: Freeze,
     pub by: Option<String>,
 }
 
 /// An account, and what needs somebody's attention about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     pub account: Account,
     pub review_overdue: bool,
@@ -180,14 +194,14 @@ pub struct Listed {
     pub orphans: Vec<EngagementId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Planned {
     pub engagement: Engagement,
     pub state: State,
 }
 
 /// One rule of a checklist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rule {
     pub rule: String,
     /// What is missing, by its code and in words; neither: it holds.
@@ -198,7 +212,7 @@ pub struct Rule {
     pub later: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Site {
     pub name: String,
     pub label: String,
