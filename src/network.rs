@@ -13,6 +13,11 @@ impl Networks {
         Self(Some(networks))
     }
 
+    /// No address is in them.
+    pub fn nowhere() -> Self {
+        Self(Some(Vec::new()))
+    }
+
     pub fn hold(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&address)))

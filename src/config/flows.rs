@@ -33,9 +33,13 @@ pub struct Flow {
 }
 
 impl Flow {
-    fn within(what: &str, listen: SocketAddr, from: &Networks) -> Self {
+    fn within(what: &str, listen: SocketAddr, from: [&Networks; 2]) -> Self {
         let listens = listen.ip();
-        let peer = if listens.is_loopback() { vec![HERE.to_owned()] } else { names(from, "any") };
+        let [people, balancers] = from;
+        let mut peer = if listens.is_loopback() { vec![HERE.to_owned()] } else { names(people, "any") };
+        if !listens.is_loopback() && !people.are_anywhere() {
+            peer.extend(names(balancers, "any"));
+        }
         Self { way: Way::In, what: what.to_owned(), peer, protocol: "tcp", port: listen.port(), listen: Some(listens) }
     }
 
@@ -57,12 +61,15 @@ fn names(networks: &Networks, anywhere: &str) -> Vec<String> {
 
 /// All of them.
 pub fn flows(config: &Config) -> Vec<Flow> {
-    let (viewers, anywhere) = (&config.viewers, Networks::default());
-    let mut flows = vec![Flow::within("viewers: RFB, TLS inside", viewers.listen, &viewers.networks)];
-    flows.extend(viewers.tls_first.map(|at| Flow::within("viewers: TLS first", at, &viewers.networks)));
-    flows.extend(viewers.local.map(|at| Flow::within("viewers of this machine", at, &anywhere)));
-    flows.extend(config.api.as_ref().map(|api| Flow::within("orders by HTTP, inside TLS", api.listen, &api.networks)));
-    flows.extend(config.monitor.map(|at| Flow::within("metrics and health", at, &anywhere)));
+    let (viewers, anywhere) = (&config.viewers, [&Networks::default(), &Networks::nowhere()]);
+    let from = [&viewers.networks, &viewers.balancers];
+    let mut flows = vec![Flow::within("viewers: RFB, TLS inside", viewers.listen, from)];
+    flows.extend(viewers.tls_first.map(|at| Flow::within("viewers: TLS first", at, from)));
+    flows.extend(viewers.local.map(|at| Flow::within("viewers of this machine", at, anywhere)));
+    flows.extend(
+        config.api.as_ref().map(|api| Flow::within("orders by HTTP, inside TLS", api.listen, [&api.networks, &api.balancers])),
+    );
+    flows.extend(config.monitor.map(|at| Flow::within("metrics and health", at, anywhere)));
     for site in &config.sites {
         flows.push(Flow::to(format!("site {}", site.name), names(&site.networks, &site.host), "tcp", site.port));
     }

@@ -62,6 +62,7 @@ pub struct Api {
     pub listen: SocketAddr,
     /// From where connections are answered.
     pub networks: Networks,
+    pub balancers: Networks,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub struct Viewers {
     pub listen: SocketAddr,
     /// From where viewers' connections are answered.
     pub networks: Networks,
+    /// Who says for whom a connection is, by the PROXY protocol.
+    pub balancers: Networks,
     /// TLS first, RFB inside: for viewers behind a tunnel.
     pub tls_first: Option<SocketAddr>,
     /// Whether short tickets are taken at the TLS-first door, each from its own workstation.
@@ -204,7 +207,11 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
 }
 
 fn checked_api(api: written::Api) -> Result<Api, At> {
-    Ok(Api { listen: api.listen, networks: networks::checked(api.networks, "api.networks")? })
+    Ok(Api {
+        listen: api.listen,
+        networks: networks::checked(api.networks, "api.networks")?,
+        balancers: networks::balancers(api.balancers, "api.balancers")?,
+    })
 }
 
 fn loopback(listen: toml::Spanned<SocketAddr>, key: &str) -> Result<SocketAddr, At> {
@@ -224,6 +231,7 @@ fn checked_viewers(viewers: written::Viewers, workstations: bool, folder: &Path)
     Ok(Viewers {
         listen: viewers.listen,
         networks: networks::checked(viewers.networks, "viewers.networks")?,
+        balancers: networks::balancers(viewers.balancers, "viewers.balancers")?,
         tls_first: viewers.tls_first,
         tls_first_vnc_auth: vnc_auth.is_some_and(toml::Spanned::into_inner),
         local: viewers.local.map(|listen| loopback(listen, "viewers.local")).transpose()?,

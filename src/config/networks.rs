@@ -8,6 +8,16 @@ use toml::Spanned;
 use super::written::{self, At};
 use crate::network::Networks;
 
+/// Balancers: none, unless they are named.
+pub(super) fn balancers(written: Option<written::Networks>, key: &str) -> Result<Networks, At> {
+    let Some(span) = written.as_ref().map(Spanned::span) else { return Ok(Networks::nowhere()) };
+    let networks = checked(written, key)?;
+    if networks.are_anywhere() {
+        return Err(At::new(span, key, "a balancer says who comes: name its own address, not every one"));
+    }
+    Ok(networks)
+}
+
 /// `None`: anywhere.
 pub(super) fn checked(written: Option<written::Networks>, key: &str) -> Result<Networks, At> {
     let Some(written) = written else { return Ok(Networks::default()) };

@@ -60,6 +60,7 @@ pub(super) struct Node {
 pub(super) struct Viewers {
     pub listen: SocketAddr,
     pub networks: Option<Networks>,
+    pub balancers: Option<Networks>,
     pub tls_first: Option<SocketAddr>,
     #[serde(default)]
     pub tls_first_vnc_auth: Option<Spanned<bool>>,
@@ -83,6 +84,7 @@ pub(super) struct Viewers {
 pub(super) struct Api {
     pub listen: SocketAddr,
     pub networks: Option<Networks>,
+    pub balancers: Option<Networks>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! The gate: lets viewers in by the rules, and writes down every attempt.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
 use crate::tls::Card;
 use crate::trace::{Event, Quota};
-use crate::viewer::{Ending, Gate, Known, Peer, Seat, Tally, TlsFacts, Turned, whose};
+use crate::viewer::{Ending, Ends, Gate, Known, Peer, Seat, Tally, TlsFacts, Turned, whose};
 use crate::web::Orders;
 
 impl Gate for Shared {
@@ -22,11 +22,11 @@ impl Gate for Shared {
     }
 
     async fn attempt(&self, peer: Peer) -> Option<ConnectionId> {
-        self.record_attempt([peer.address, peer.local], peer.known, peer.entrance.name()).await
+        self.record_attempt(peer.ends, peer.known, peer.entrance.name()).await
     }
 
     fn limited(&self, peer: Peer, cause: &'static str) {
-        Orders::limited(self, peer.address, cause);
+        Orders::limited(self, peer.ends.address, cause);
     }
 
     async fn tls(&self, connection: &ConnectionId, facts: TlsFacts) {
@@ -55,8 +55,8 @@ impl Gate for Shared {
                 if matches!(error, DeskError::Store(_)) { Refusal::NoStore } else { Refusal::NoTrace }
             }
         })?;
-        self.quota().give_back(whose(peer.address.ip()), peer.known);
-        self.remember(peer.address.ip()).await;
+        self.quota().give_back(whose(peer.ends.address.ip()), peer.known);
+        self.remember(peer.ends.address.ip()).await;
         let seat = self.seat(connection, peer, admission, card).await;
         if let Err((refusal, session)) = &seat {
             self.sessions().remove(session);
@@ -94,7 +94,7 @@ impl Shared {
     /// A connection came, by this listener; `None`: it cannot be recorded, and is answered nothing.
     pub(super) async fn record_attempt(
         &self,
-        [address, local]: [SocketAddr; 2],
+        Ends { address, local, via }: Ends,
         known: bool,
         listener: &str,
     ) -> Option<ConnectionId> {
@@ -112,6 +112,7 @@ impl Shared {
         let event = event.public("listener", listener);
         // R45: as a firewall's records name the connection.
         let event = event.sealed("src", address.to_string()).sealed("dst", local.to_string());
+        let event = via.into_iter().fold(event, |event, via| event.sealed("via", via.to_string()));
         match self.log.append(event).await {
             Ok(_) => Some(connection),
             Err(error) => {
@@ -189,7 +190,7 @@ impl Shared {
             .sealed("account", admission.account().as_str())
             .sealed("name", admission.name())
             .sealed("site", admission.site().as_str())
-            .sealed("src", peer.address.to_string());
+            .sealed("src", peer.ends.address.to_string());
         let recorded = self.log.append(event).await.map_err(|_| refused(Refusal::NoTrace))?;
         // R22: how sensitive it is stands in the window's title and in every mark.
         let label = format!("{} · {}", site.label, admission.class().name());

@@ -12,8 +12,9 @@ use super::{Addresses, Shared};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::network::Networks;
 use crate::tls::{ForViewers, Papers};
-use crate::viewer::{Entrance, Limits, Listener};
+use crate::viewer::{Balancers, Entrance, Limits, Listener};
 use crate::web;
 
 /// What viewers meet at the door in band, and behind tunnels.
@@ -44,6 +45,7 @@ pub(super) async fn listen(
     let in_band = Listener {
         entrance: Entrance::InBand,
         networks: Arc::new(viewers.networks.clone()),
+        balancers: Balancers::new(viewers.balancers.clone()),
         tls: Arc::clone(in_band_door),
         gate: Arc::clone(shared),
         limits: Arc::new(Limits::new(viewers.per_minute, viewers.handshakes, clock)),
@@ -56,8 +58,11 @@ pub(super) async fn listen(
         let bound = socket.local_addr()?;
         let tls = if matches!(entrance, Entrance::TlsFirst { .. }) { tunnel_door } else { in_band_door };
         // Who sits at this machine comes by no network.
-        let networks = if entrance == Entrance::Local { Arc::default() } else { Arc::clone(&in_band.networks) };
-        tasks.spawn(Listener { entrance, networks, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
+        let (networks, balancers) = match entrance {
+            Entrance::Local => (Arc::default(), Balancers::new(Networks::nowhere())),
+            Entrance::InBand | Entrance::TlsFirst { .. } => (Arc::clone(&in_band.networks), in_band.balancers.clone()),
+        };
+        tasks.spawn(Listener { entrance, networks, balancers, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
         Ok(bound)
     };
     let bound = open(viewers.listen, Entrance::InBand).await?;
@@ -74,7 +79,8 @@ pub(super) async fn listen(
             let socket = bind(api.listen).await?;
             let bound = socket.local_addr()?;
             let tls = Arc::clone(in_band_door);
-            let work = web::api(socket, api.networks.clone(), tls, Arc::clone(shared), clock.clone());
+            let from = (api.networks.clone(), Balancers::new(api.balancers.clone()));
+            let work = web::api(socket, from, tls, Arc::clone(shared), clock.clone());
             serve("orders by HTTP are no longer taken", work, tasks);
             Some(bound)
         }

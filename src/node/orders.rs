@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::act::{Act, Order, Outcome, openapi};
 use crate::governance::Secret;
-use crate::viewer::{Gate, whose};
+use crate::viewer::{Ends, Gate, whose};
 use crate::web::{Answer, Orders};
 
 impl Orders for Shared {
@@ -17,9 +17,9 @@ impl Orders for Shared {
         self.is_known(address.ip())
     }
 
-    async fn attempt(&self, address: SocketAddr, local: SocketAddr) -> bool {
-        let known = self.is_known(address.ip());
-        self.record_attempt([address, local], known, "api").await.is_some()
+    async fn attempt(&self, ends: Ends) -> bool {
+        let known = self.is_known(ends.address.ip());
+        self.record_attempt(ends, known, "api").await.is_some()
     }
 
     fn limited(&self, address: SocketAddr, cause: &'static str) {

@@ -165,7 +165,7 @@ impl<G: Gate> Door<'_, G> {
         let verdict = match form {
             Some(form) => {
                 let certificate = card.as_ref().map(|card| card.fingerprint);
-                let shown = Presented { form, certificate, from: self.peer.address.ip() };
+                let shown = Presented { form, certificate, from: self.peer.ends.address.ip() };
                 self.gate.admit(self.connection, self.peer, shown, card).await
             }
             None => Err(Refusal::TicketUnknown),

@@ -66,7 +66,7 @@ impl Limits {
 
     /// A place for a connection that has just come; `Err`: which limit refuses it.
     pub(super) fn enter(&self, peer: Peer) -> Result<Place, &'static str> {
-        self.rate.check(peer.address.ip(), peer.known)?;
+        self.rate.check(peer.ends.address.ip(), peer.known)?;
         let places = if peer.known { &self.known } else { &self.strangers };
         let permit = Arc::clone(&places.handshakes).try_acquire_owned().map_err(|_| "busy")?;
         Ok(Place { logins: Arc::clone(&places.logins), _held: permit })

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
+use super::balancer::{Balancers, Ends};
 use super::cut::Cut;
 use super::entrance::Door;
 use super::limits::{Limits, Place};
@@ -47,6 +48,8 @@ pub struct Listener<G> {
     pub entrance: Entrance,
     /// Connections from elsewhere are closed unanswered.
     pub networks: Arc<Networks>,
+    /// Who says for whom a connection is.
+    pub balancers: Balancers,
     pub tls: Arc<ForViewers>,
     pub gate: Arc<G>,
     pub limits: Arc<Limits>,
@@ -61,6 +64,7 @@ impl<G> Clone for Listener<G> {
         Self {
             entrance: self.entrance,
             networks: Arc::clone(&self.networks),
+            balancers: self.balancers.clone(),
             tls: Arc::clone(&self.tls),
             gate: Arc::clone(&self.gate),
             limits: Arc::clone(&self.limits),
@@ -86,11 +90,29 @@ impl<G: Gate> Listener<G> {
         }
     }
 
-    fn accepted(&self, tcp: TcpStream, address: SocketAddr) {
+    fn accepted(&self, mut tcp: TcpStream, address: SocketAddr) {
         // Gone before it was looked at.
         let Ok(local) = tcp.local_addr() else { return };
         self.metrics.connections.inc();
-        let peer = Peer { address, local, entrance: self.entrance, known: self.gate.is_known(address.ip()) };
+        let ends = Ends { address, local, via: None };
+        if !self.balancers.hold(address) {
+            return self.met(tcp, ends);
+        }
+        let listener = self.clone();
+        tokio::spawn(async move {
+            match listener.balancers.ends(&mut tcp, ends, &listener.clock).await {
+                Ok(ends) => listener.met(tcp, ends),
+                Err(cause) => listener.gate.limited(listener.peer(ends), cause),
+            }
+        });
+    }
+
+    fn peer(&self, ends: Ends) -> Peer {
+        Peer { ends, entrance: self.entrance, known: self.gate.is_known(ends.address.ip()) }
+    }
+
+    fn met(&self, tcp: TcpStream, ends: Ends) {
+        let (peer, address) = (self.peer(ends), ends.address);
         let inside = if self.networks.hold(address.ip()) { Ok(()) } else { Err("network") };
         let place = match inside.and_then(|()| self.limits.enter(peer)) {
             Ok(place) => place,

@@ -4,6 +4,7 @@
 //! receives is counted and dropped unless it is a display request; nothing here can reach a source. A session needs an
 //! [`Admission`] and a [`Recorded`]: the [`Gate`] gives both.
 
+mod balancer;
 mod cut;
 mod demand;
 mod encoder;
@@ -20,7 +21,7 @@ mod session;
 mod update;
 
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -35,6 +36,7 @@ use crate::shutdown::{Shutdown, Switch};
 use crate::tls::Card;
 use crate::trace::Recorded;
 
+pub use balancer::{Balancers, Ends};
 pub use entrance::Turned;
 pub use limits::{Known, Limits};
 pub use listener::{Entrance, Listener};
@@ -120,9 +122,7 @@ pub struct Seat {
 /// Where a connection came in.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    pub address: SocketAddr,
-    /// Our end of it.
-    pub local: SocketAddr,
+    pub ends: Ends,
     pub entrance: Entrance,
     /// Somebody was let in from this address not long ago.
     pub known: bool,

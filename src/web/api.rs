@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::governance::Secret;
 use crate::network::Networks;
 use crate::tls::ForViewers;
-use crate::viewer::Rate;
+use crate::viewer::{Balancers, Ends, Rate};
 
 /// An act in JSON is a kilobyte.
 const MAX_BODY: usize = 64 << 10;
@@ -60,7 +60,7 @@ pub trait Orders: Send + Sync + 'static {
     /// Whether somebody was let in from there not long ago.
     fn knows(&self, address: SocketAddr) -> bool;
     /// A connection came: recorded before a byte is answered. False: close it unanswered.
-    fn attempt(&self, address: SocketAddr, local: SocketAddr) -> impl Future<Output = bool> + Send;
+    fn attempt(&self, ends: Ends) -> impl Future<Output = bool> + Send;
     /// A limit refused one: counted and folded.
     fn limited(&self, address: SocketAddr, cause: &'static str);
     /// Somebody is let in by a connection: it is not counted among those of strangers.
@@ -79,7 +79,7 @@ pub trait Orders: Send + Sync + 'static {
 /// Serves orders until the task is dropped.
 pub async fn api<O: Orders>(
     socket: TcpListener,
-    networks: Networks,
+    from: (Networks, Balancers),
     tls: Arc<ForViewers>,
     orders: Arc<O>,
     clock: Clock,
@@ -94,45 +94,48 @@ pub async fn api<O: Orders>(
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
         served = serving.into_future() => served,
-        () = accept(socket, networks, tls, orders, secured, clock) => Ok(()),
+        () = accept(socket, from, tls, orders, secured, clock) => Ok(()),
     }
 }
 
 /// Accepts and secures connections; each on its own, so that none waits for another's handshake.
 async fn accept<O: Orders>(
     socket: TcpListener,
-    networks: Networks,
+    (networks, balancers): (Networks, Balancers),
     tls: Arc<ForViewers>,
     orders: Arc<O>,
     secured: mpsc::Sender<(Timed, SocketAddr)>,
     clock: Clock,
 ) {
-    let rate = Rate::new(A_MINUTE, IN_ALL, &clock);
-    let [strangers, known_people] = [CONNECTIONS; 2].map(|places| Arc::new(Semaphore::new(places)));
+    let places = Arc::new(Places {
+        networks,
+        balancers,
+        rate: Rate::new(A_MINUTE, IN_ALL, &clock),
+        strangers: Arc::new(Semaphore::new(CONNECTIONS)),
+        known: Arc::new(Semaphore::new(CONNECTIONS)),
+    });
     loop {
-        let Ok((tcp, address)) = socket.accept().await else {
+        let Ok((mut tcp, address)) = socket.accept().await else {
             clock.sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let known = orders.knows(address);
-        let inside = if networks.hold(address.ip()) { Ok(()) } else { Err("network") };
-        let place = inside.and_then(|()| rate.check(address.ip(), known)).and_then(|()| {
-            let places = if known { &known_people } else { &strangers };
-            Arc::clone(places).try_acquire_owned().map_err(|_| "busy")
-        });
-        let place = match place {
-            Ok(place) => place,
-            Err(cause) => {
-                orders.limited(address, cause);
-                continue;
-            }
-        };
-        let (tls, orders, secured, clock) = (tls.current(), Arc::clone(&orders), secured.clone(), clock.clone());
+        let (orders, secured, clock) = (Arc::clone(&orders), secured.clone(), clock.clone());
+        let (places, tls) = (Arc::clone(&places), tls.current());
         tokio::spawn(async move {
-            let end = clock.now() + LIFE;
+            // Gone before it was looked at.
+            let Ok(local) = tcp.local_addr() else { return };
+            let mut ends = Ends { address, local, via: None };
+            let place = match places.brought(&mut tcp, &mut ends, &clock).await {
+                Ok(()) => places.take(ends.address, orders.as_ref()),
+                Err(cause) => Err(cause),
+            };
+            let place = match place {
+                Ok(place) => place,
+                Err(cause) => return orders.limited(ends.address, cause),
+            };
+            let (end, address) = (clock.now() + LIFE, ends.address);
             let securing = async {
-                let local = tcp.local_addr().ok()?;
-                if !orders.attempt(address, local).await {
+                if !orders.attempt(ends).await {
                     return None;
                 }
                 TlsAcceptor::from(tls).accept(tcp).await.ok()
@@ -140,10 +143,39 @@ async fn accept<O: Orders>(
             let stream = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some(stream)) = stream {
                 let over = Box::pin(async move { clock.sleep_until(end).await });
-                let peer = Peer { address, known, let_in: Arc::default() };
+                let peer = Peer { address, known: orders.knows(address), let_in: Arc::default() };
                 let _ = secured.send((Timed { stream, over, peer, _place: place }, address)).await;
             }
         });
+    }
+}
+
+/// What connections there may be.
+struct Places {
+    networks: Networks,
+    balancers: Balancers,
+    rate: Rate,
+    strangers: Arc<Semaphore>,
+    known: Arc<Semaphore>,
+}
+
+impl Places {
+    /// Whom a balancer brings, if it is one.
+    async fn brought(&self, tcp: &mut TcpStream, ends: &mut Ends, clock: &Clock) -> Result<(), &'static str> {
+        if self.balancers.hold(ends.address) {
+            *ends = self.balancers.ends(tcp, *ends, clock).await?;
+        }
+        Ok(())
+    }
+
+    fn take<O: Orders>(&self, address: SocketAddr, orders: &O) -> Result<OwnedSemaphorePermit, &'static str> {
+        let known = orders.knows(address);
+        if !self.networks.hold(address.ip()) {
+            return Err("network");
+        }
+        self.rate.check(address.ip(), known)?;
+        let places = if known { &self.known } else { &self.strangers };
+        Arc::clone(places).try_acquire_owned().map_err(|_| "busy")
     }
 }
 

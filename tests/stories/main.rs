@@ -10,6 +10,7 @@
 
 mod alerts;
 mod anything;
+mod balancers;
 mod bystander;
 mod canaries;
 mod child;
