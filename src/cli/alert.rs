@@ -24,7 +24,7 @@ pub(super) enum AlertCommand {
 pub(super) async fn alert(terminal: &Terminal<'_>, command: AlertCommand) -> Result<ExitCode> {
     let act = match command {
         AlertCommand::Test { role } => Act::TestAlert { role },
-        AlertCommand::List => Act::ListAlerts { after: None },
+        AlertCommand::List => Act::ListAlerts,
     };
     terminal.order(act).await
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 use super::people::day;
+use super::print::print;
 use super::session::{Terminal, ask};
 use super::workstation::fingerprint_of;
 use crate::governance::Terms;
@@ -159,18 +160,19 @@ pub(super) fn moment(text: &str) -> Result<OffsetDateTime, String> {
 }
 
 impl TermsGiven {
-    /// With the procedure that is in force.
-    async fn terms(self, terminal: &Terminal<'_>) -> Result<Terms> {
+    /// With the procedure that is in force; or why not.
+    async fn terms(self, terminal: &Terminal<'_>) -> Result<Result<Terms, Outcome>> {
         let procedure = match terminal.ask(Act::ListEngagements { after: None }).await? {
             Outcome::Engagements { procedure: Some(procedure), .. } => procedure,
             Outcome::Engagements { .. } => {
-                bail!("no procedure is in force; ask for one: lucarne paper publish procedure FILE --as VERSION")
+                let message =
+                    "no procedure is in force; ask for one: lucarne paper publish procedure FILE --as VERSION".to_owned();
+                return Ok(Err(Outcome::NotDone { message }));
             }
-            Outcome::Refused { message, .. } | Outcome::NotDone { message } | Outcome::Failed { message } => bail!("{message}"),
-            _ => bail!("the node did not tell the procedure in force"),
+            other => return Ok(Err(other)),
         };
         let agreed = self.place.zip(self.agreed_by).zip(self.agreed_on);
-        Ok(Terms {
+        Ok(Ok(Terms {
             operation: self.kind,
             site: self.site,
             presence: if self.on_site { Presence::OnSite } else { Presence::Remote },
@@ -183,7 +185,7 @@ impl TermsGiven {
             professional: self.professional,
             agreed: agreed.map(|((place, by), date)| Agreed { place, by, date }),
             blackout: self.blackout,
-        })
+        }))
     }
 }
 
@@ -191,8 +193,14 @@ pub(super) async fn engagement(terminal: &Terminal<'_>, command: EngagementComma
     use EngagementCommand as C;
     let id = EngagementId::stored;
     let act = match command {
-        C::Plan { terms } => Act::Plan { terms: terms.terms(terminal).await? },
-        C::Replan { engagement, terms } => Act::PlanAgain { engagement: id(engagement), terms: terms.terms(terminal).await? },
+        C::Plan { terms } => match terms.terms(terminal).await? {
+            Ok(terms) => Act::Plan { terms },
+            Err(outcome) => return print(&outcome, terminal.out),
+        },
+        C::Replan { engagement, terms } => match terms.terms(terminal).await? {
+            Ok(terms) => Act::PlanAgain { engagement: id(engagement), terms },
+            Err(outcome) => return print(&outcome, terminal.out),
+        },
         C::Assign { engagement, login } => Act::Assign { engagement: id(engagement), login },
         C::Unassign { engagement, login } => Act::Unassign { engagement: id(engagement), login },
         C::Owner { engagement, login } => Act::GiveTo { engagement: id(engagement), login },

@@ -82,7 +82,7 @@ enum Command {
     /// What waits for a second person
     #[command(subcommand)]
     Request(people::RequestCommand),
-    /// The charter and the procedure
+    /// The charter, the procedure and the runbook
     #[command(subcommand)]
     Paper(people::PaperCommand),
     /// What is shown
@@ -177,7 +177,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             let config = config()?;
             let session = session.unwrap_or_else(session::default_session);
             block_on(by_login(
-                &Terminal { config: &config, clock: &clock, out, session, token: token.map(Secret::from) },
+                &Terminal {
+                    config: &config,
+                    clock: &clock,
+                    out,
+                    session,
+                    token: token.filter(|token| !token.is_empty()).map(Secret::from),
+                },
                 command,
             ))
         }

@@ -171,9 +171,9 @@ pub(super) async fn request(terminal: &Terminal<'_>, command: RequestCommand) ->
 
 #[derive(Subcommand)]
 pub(super) enum PaperCommand {
-    /// Ask for a version of the charter or of the procedure to come into force
+    /// Ask for a version of the charter, the procedure or the runbook to come into force
     Publish {
-        /// charter or procedure
+        /// charter, procedure or runbook
         #[arg(value_parser = paperwork)]
         paperwork: Paperwork,
         file: PathBuf,

@@ -7,7 +7,7 @@ use time::macros::format_description;
 
 use crate::governance::compliance::{Commitment, Standing};
 use crate::governance::incident::Duty;
-use crate::governance::{Role, Token, Workstation};
+use crate::governance::{Role, Token, Verdict, Workstation};
 use crate::node::act::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// How answers are printed.
@@ -85,8 +85,8 @@ fn listed(outcome: &Outcome) -> Result<()> {
         Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
         Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
         Outcome::Freezes { freezes } => frozen(freezes)?,
-        Outcome::Alerts { alerts, .. } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
-        Outcome::Alerts { alerts, .. } => alerts.iter().for_each(due),
+        Outcome::Alerts { alerts } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
+        Outcome::Alerts { alerts } => alerts.iter().for_each(due),
         Outcome::Compliance { clauses } => compliance(clauses),
         Outcome::Sites { sites } => sites.iter().for_each(site),
         Outcome::Tokens { tokens } => tokens.iter().for_each(token),
@@ -96,7 +96,7 @@ fn listed(outcome: &Outcome) -> Result<()> {
 }
 
 /// What scripts learn from how a command ends.
-pub(super) const EXITS: &str = "Exit codes: 0 done; 1 something failed, try again later; 2 the command cannot be read; \
+pub(super) const EXITS: &str = "Exit codes: 0 done; 1 something failed, in its own words; 2 the command cannot be read; \
 3 a rule refuses it (the code is in --json); 4 no login, or it is over; 5 the order, or how things are, stands in the way; \
 6 no node runs.";
 
@@ -104,10 +104,11 @@ pub(super) const EXITS: &str = "Exit codes: 0 done; 1 something failed, try agai
 fn exit(outcome: &Outcome) -> ExitCode {
     match outcome {
         Outcome::Failed { .. } => ExitCode::FAILURE,
-        Outcome::Refused { code, .. } if ["session_over", "token_over", "login_wrong", "code_wrong"].contains(&code.as_str()) => {
-            ExitCode::from(4)
-        }
-        Outcome::Refused { .. } => ExitCode::from(3),
+        Outcome::Refused { code, .. } => match Verdict::of(code) {
+            Verdict::NobodyIn => ExitCode::from(4),
+            Verdict::TooOften => ExitCode::FAILURE,
+            Verdict::Rule => ExitCode::from(3),
+        },
         Outcome::NotDone { .. } => ExitCode::from(5),
         _ => ExitCode::SUCCESS,
     }
@@ -149,7 +150,8 @@ fn alerted(mailed: &[String], without_address: &[String], webhook: bool) {
 
 fn due(due: &Due) {
     let Due { alert, to } = due;
-    let (to, minute) = (to.as_deref().unwrap_or(alert.route.name()), format_description!("[year]-[month]-[day] [hour]:[minute]"));
+    let (to, minute) =
+        (to.as_deref().unwrap_or(alert.route.way().name()), format_description!("[year]-[month]-[day] [hour]:[minute]"));
     let [at, next] = [alert.at, alert.next_try].map(|at| at.format(minute).unwrap_or_default());
     println!("{}  {:<17} to {to:<16} since {at} UTC, {} tries, next {next} UTC", alert.id, alert.occasion.name(), alert.tries);
     if let Some(trouble) = &alert.trouble {

@@ -79,10 +79,11 @@ pub(super) async fn entry(terminal: &Terminal<'_>, command: EntryCommand) -> Res
         }
         EntryCommand::Login { login } => terminal.log_in(login).await,
         EntryCommand::Logout => {
-            let code = terminal.order(Act::Logout).await?;
-            let kept = Kept { token: None, ..terminal.kept() };
-            terminal.keep(&kept)?;
-            Ok(code)
+            let outcome = terminal.ask(Act::Logout).await?;
+            if matches!(outcome, Outcome::Done { .. }) {
+                terminal.keep(&Kept { token: None, ..terminal.kept() })?;
+            }
+            print(&outcome, terminal.out)
         }
         EntryCommand::Whoami => terminal.order(Act::WhoAmI).await,
         EntryCommand::Password { login } => {

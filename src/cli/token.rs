@@ -33,7 +33,7 @@ pub(super) enum TokenCommand {
 }
 
 fn right(text: &str) -> Result<Right, String> {
-    let lent = || Right::ALL.into_iter().filter(|right| !right.needs_a_person());
+    let lent = || Right::ALL.iter().copied().filter(|right| !right.needs_a_person());
     lent().find(|right| right.name() == text).ok_or_else(|| {
         let names: Vec<&str> = lent().map(Right::name).collect();
         format!("use one of {}", names.join(", "))

@@ -91,8 +91,8 @@ pub fn flows(config: &Config) -> Vec<Flow> {
 /// The same as rules of nftables, for the node's user: all else that it would do is dropped.
 pub fn nftables(flows: &[Flow], user: &str) -> String {
     let mut rules = String::from(
-        "# The node's ports are answered to its networks alone; its user (--user, who must exist) reaches its sites and its store,\n\
-         # and nothing else. Names are written as comments: put their addresses in.\n\
+        "# The node's ports are answered to its networks alone; its user (--user, who must exist) reaches its sites, its store and\n\
+         # whom it tells, and nothing else. Names are written as comments: put their addresses in.\n\
          table inet lucarne {\n    chain input {\n        type filter hook input priority 0; policy accept;\n",
     );
     // Writing to a string cannot fail.

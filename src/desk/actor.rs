@@ -7,6 +7,7 @@ use super::{Desk, DeskError, hash};
 use crate::governance::{Account, Paperwork, Policy, Refusal, Right, Role, Token};
 use crate::id::SiteName;
 use crate::store::{Accounts, FourEyes};
+use crate::trace::Event;
 
 /// How far behind the store may be about when a login was used.
 const USED: time::Duration = time::Duration::minutes(1);
@@ -25,7 +26,7 @@ pub struct Actor {
     /// The login has lain unused, or its password is over.
     stale: Option<Refusal>,
     /// That it was used now is to be written down.
-    owed: bool,
+    use_is_owed: bool,
 }
 
 impl Actor {
@@ -38,8 +39,15 @@ impl Actor {
         &self.login
     }
 
-    pub fn token(&self) -> Option<&Token> {
-        self.token.as_ref()
+    /// Whether a program acts for this person.
+    pub fn is_lent(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// An act's entry, with who acts and, if a program does, by which token.
+    pub(super) fn signs(&self, event: Event) -> Event {
+        let event = event.sealed("by", self.account.id.as_str());
+        self.token.iter().fold(event, |event, token| event.sealed("token", token.id.as_str()))
     }
 
     /// Whether this person may do what needs `right`, at `site` if it is about one.
@@ -50,7 +58,7 @@ impl Actor {
         if self.token.as_ref().is_some_and(|token| !token.rights.contains(&right)) {
             return Err(Refusal::BeyondToken);
         }
-        if right.takes_away() {
+        if right.takes_away() && !self.is_lent() {
             return Ok(());
         }
         self.stale.map_or(Ok(()), Err)?;
@@ -94,16 +102,16 @@ impl Desk {
             }
         };
         let last = token.as_ref().map_or(used, |token| token.used);
-        let owed = stale.is_none() && last.is_none_or(|last| now - last > USED);
+        let use_is_owed = stale.is_none() && last.is_none_or(|last| now - last > USED);
         let owes_charter = account.roles.has(Role::Auditor)
             && self.store.paper(Paperwork::Charter).await?.is_some_and(|paper| account.charter.as_ref() != Some(&paper));
         let suspended = self.policy.suspend_overdue && account.review_overdue(now);
-        Ok(Actor { account, login, token, owes_charter, suspended, stale, owed })
+        Ok(Actor { account, login, token, owes_charter, suspended, stale, use_is_owed })
     }
 
     /// Once the act is done: nobody who takes rights away waits for a store that takes no writes.
     pub async fn was_used(&self, actor: &Actor) {
-        if !actor.owed {
+        if !actor.use_is_owed {
             return;
         }
         let now = self.clock.wall();

@@ -1,20 +1,48 @@
-//! Who is told of what, and whether it arrived. An alert is written down in the unit of work of the act that it tells of.
+//! Who is told of what, and whether it arrived. An alert is written down in the unit of work of the act that it tells of,
+//! and each try before it is made: what cannot be written down is not sent again and again.
 
-use std::time::Duration;
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+use tokio::sync::watch;
 
 use super::{Actor, Desk, DeskError};
+use crate::clock::Clock;
 use crate::governance::incident::Reminder;
-use crate::governance::{Account, Alert, Occasion, Refusal, Role, Route};
-use crate::id::{AlertId, IncidentId};
-use crate::store::{Accounts, Alerts, Incidents, Page, StoreError, Work};
+use crate::governance::{Account, Alert, Occasion, Refusal, Role, Route, Way};
+use crate::id::{AccountId, IncidentId};
+use crate::store::{Accounts, Alerts, Incidents, StoreError, Work};
 use crate::trace::{Event, Recorded};
 
-/// So many wait at a time: what comes after is counted in the trace and told to nobody.
+/// So many wait at a time of what anybody may bring about: the rest is counted in the trace and told to nobody.
 const WAITING: usize = 1000;
+/// And of what one person brings about, so many occasions an hour.
+const AN_HOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// As many are sent at once.
 const AT_ONCE: i64 = 16;
+/// Of so many incidents handlers are reminded at a time.
+const REMINDERS: i64 = 1000;
 
-/// The ways by which people and programs are told.
+/// The ways by which people and programs are told, and how often one person may have them told.
+pub(super) struct Alarm {
+    pub mail: bool,
+    pub webhook: bool,
+    /// Something may have to be told.
+    rings: watch::Sender<()>,
+    rate: RateLimiter<AccountId, DefaultKeyedStateStore<AccountId>, Clock, NoOpMiddleware<Instant>>,
+}
+
+impl Alarm {
+    pub fn new(Channels { mail, webhook }: Channels, clock: &Clock) -> Self {
+        let rate = RateLimiter::new(Quota::per_hour(AN_HOUR), DefaultKeyedStateStore::default(), clock.clone());
+        Self { mail, webhook, rings: watch::Sender::new(()), rate }
+    }
+}
+
+/// The ways that are set.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Channels {
     pub mail: bool,
@@ -29,6 +57,8 @@ pub struct Told {
     /// Of those who should, and have no address on file.
     pub without_address: Vec<String>,
     pub webhook: bool,
+    /// So many more should be told, and are not: too much was told already.
+    pub kept_back: usize,
 }
 
 /// An alert that is to be sent now, and to which address if it is a mail.
@@ -38,32 +68,42 @@ pub struct Sending {
 }
 
 impl Desk {
-    /// Lets those know whom it concerns. The act's entry says how many are told, and how many cannot be.
-    pub(super) async fn tell(&self, work: &Work<'_>, occasion: &Occasion, event: Event) -> Result<(Told, Event), StoreError> {
+    /// Lets those know whom it concerns. The act's entry says how many are told, and how many cannot be. `by`: who brought
+    /// it about, if somebody did.
+    pub(super) async fn tell(
+        &self,
+        work: &Work<'_>,
+        by: Option<&Actor>,
+        occasion: &Occasion,
+        event: Event,
+    ) -> Result<(Told, Event), StoreError> {
         let (now, roles, mut told) = (self.clock.wall(), occasion.roles(), Told::default());
+        let mut routes = vec![(Route::Webhook, None); usize::from(self.alarm.webhook)];
         let concerned = |account: &Account| account.is_of_use(now) && roles.iter().any(|role| account.roles.has(*role));
-        let mut routes = Vec::new();
-        if self.channels.mail {
-            for account in work.accounts().await?.into_iter().filter(concerned) {
-                let login = account.login.as_str().to_owned();
-                match account.file.mail {
-                    Some(_) => {
-                        told.mailed.push(login);
-                        routes.push(Route::Mail(account.id));
-                    }
-                    None => told.without_address.push(login),
-                }
+        let accounts = if self.alarm.mail { readable(work.accounts().await)? } else { Vec::new() };
+        for account in accounts.into_iter().filter(concerned) {
+            let login = account.login.as_str().to_owned();
+            match account.file.mail {
+                Some(_) => routes.push((Route::Mail(account.id), Some(login))),
+                None => told.without_address.push(login),
             }
         }
-        told.webhook = self.channels.webhook;
-        routes.extend(self.channels.webhook.then_some(Route::Webhook));
-        let free = WAITING.saturating_sub(work.alerts_waiting().await?);
-        for route in routes.iter().take(free) {
-            work.add_alert(&Alert::new(occasion.clone(), route.clone(), now)).await?;
+        let mut free = usize::MAX;
+        if occasion.is_anybodys() {
+            let too_often = by.is_some_and(|actor| self.alarm.rate.check_key(&actor.account().id).is_err());
+            free = if too_often { 0 } else { WAITING.saturating_sub(work.alerts_waiting().await?) };
+        }
+        told.kept_back = routes.len().saturating_sub(free);
+        for (route, login) in routes.into_iter().take(free) {
+            work.add_alert(&Alert::new(occasion.clone(), route, now)).await?;
+            match login {
+                Some(login) => told.mailed.push(login),
+                None => told.webhook = true,
+            }
         }
         let count = |event: Event, name: &str, n: usize| if n == 0 { event } else { event.count(name, n as u64) };
-        let event = count(event, "alerts", routes.len().min(free));
-        let event = count(event, "alerts_kept_back", routes.len().saturating_sub(free));
+        let event = count(event, "alerts", told.mailed.len() + usize::from(told.webhook));
+        let event = count(event, "alerts_kept_back", told.kept_back);
         let event = count(event, "without_address", told.without_address.len());
         Ok((told, event))
     }
@@ -71,33 +111,34 @@ impl Desk {
     /// Commits an act of which people are told, and has them told.
     pub(super) async fn record_told(&self, work: Work<'_>, event: Event) -> Result<Recorded, DeskError> {
         let recorded = self.record(work, event).await;
-        self.alerts_wait.notify_one();
+        self.alarm.rings.send_replace(());
         recorded
     }
 
     /// R54: tells everybody of a role that this is a test.
     pub async fn test_alert(&self, actor: &Actor, role: Role) -> Result<Told, DeskError> {
-        if !self.channels.mail && !self.channels.webhook {
+        if !self.alarm.mail && !self.alarm.webhook {
             return Err(Refusal::NoAlerts.into());
         }
         let work = self.store.begin().await?;
         let event = Event::new("alert.test").outcome("ok").public("role", role.name());
-        let (told, event) = self.tell(&work, &Occasion::Test { role }, event).await?;
-        self.record_told(work, event.sealed("by", actor.account().id.as_str())).await?;
+        let (told, event) = self.tell(&work, Some(actor), &Occasion::Test { role }, event).await?;
+        self.record_told(work, actor.signs(event)).await?;
         Ok(told)
     }
 
-    /// Returns when something may have to be told, or after so long: what failed is tried again by then.
-    pub async fn alerts_wait(&self, at_most: Duration) {
-        // Woken or not, it is looked at.
-        let _ = self.clock.within(self.clock.now() + at_most, self.alerts_wait.notified()).await;
+    /// Rings when something may have to be told.
+    pub fn alarm(&self) -> watch::Receiver<()> {
+        self.alarm.rings.subscribe()
     }
 
     /// Reminds the handlers of incidents of which the authority should be told.
     pub async fn remind(&self) -> Result<(), DeskError> {
-        let now = self.clock.wall();
-        for id in self.store.incidents_to_remind_of(now, AT_ONCE).await? {
-            self.remind_of(&id).await?;
+        for id in self.store.incidents_to_remind_of(self.clock.wall(), REMINDERS).await? {
+            // One that cannot be read must not keep the others from being told.
+            if let Err(error) = self.remind_of(&id).await {
+                tracing::error!(incident = id.as_str(), %error, "nobody is reminded of an incident");
+            }
         }
         Ok(())
     }
@@ -115,36 +156,56 @@ impl Desk {
         let overdue = reminder == Reminder::Overdue;
         let occasion = Occasion::Deadline { incident: id.clone(), nature: incident.nature, by, overdue };
         let event = Event::new("incident.deadline").outcome("ok").public("incident", id.as_str()).public("overdue", overdue);
-        let (_, event) = self.tell(&work, &occasion, event).await?;
+        let (_, event) = self.tell(&work, None, &occasion, event).await?;
         self.record_told(work, event).await.map(|_| ())
     }
 
-    /// What is to be sent now; what nobody is there for any more is given up.
-    pub async fn alerts_to_send(&self) -> Result<Vec<Sending>, DeskError> {
-        let (now, mut sending) = (self.clock.wall(), Vec::new());
-        for alert in self.store.alerts_due(now, AT_ONCE).await? {
-            let Route::Mail(account) = &alert.route else {
-                sending.push(Sending { alert, to: None });
-                continue;
-            };
-            let account = self.store.account_of(account).await?.filter(|account| account.is_of_use(now));
-            match account.and_then(|account| account.file.mail) {
-                Some(mail) => sending.push(Sending { alert, to: Some(mail.as_str().to_owned()) }),
-                None => self.alert_is_over(&alert, "alert.given_up", Some("nobody_there")).await?,
+    /// What is to be sent now by a way; each try is written down by now. What is out of date, or what nobody is there for, is
+    /// over. `None`: nothing is due.
+    pub async fn begin_alerts(&self, way: Way) -> Result<Option<Vec<Sending>>, DeskError> {
+        let now = self.clock.wall();
+        let due = self.store.alerts_due(way, now, AT_ONCE).await?;
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let mut sending = Vec::new();
+        let (mut over, work) = (Vec::new(), self.store.begin().await?);
+        for mut alert in due {
+            match self.recipient(&work, &alert).await? {
+                Err(cause) => over.push((alert, cause)),
+                Ok(_) if !alert.begin_try(now) => over.push((alert, "not_taken")),
+                Ok(to) => {
+                    work.save_alert(&alert).await?;
+                    sending.push(Sending { alert, to });
+                }
             }
         }
-        Ok(sending)
+        work.commit().await?;
+        for (alert, cause) in over {
+            self.alert_is_over(&alert, "alert.given_up", Some(cause)).await?;
+        }
+        Ok(Some(sending))
+    }
+
+    /// To which address, if to one; or why to nobody any more.
+    async fn recipient(&self, work: &Work<'_>, alert: &Alert) -> Result<Result<Option<String>, &'static str>, DeskError> {
+        if let Occasion::Deadline { incident, .. } = &alert.occasion
+            && work.incident(incident).await?.is_none_or(|incident| incident.to_be_told_by().is_none())
+        {
+            return Ok(Err("told_meanwhile"));
+        }
+        let Route::Mail(account) = &alert.route else { return Ok(Ok(None)) };
+        let account = work.account_of(account).await?.filter(|account| account.is_of_use(self.clock.wall()));
+        let mail = account.and_then(|account| account.file.mail);
+        Ok(mail.map(|mail| Some(mail.as_str().to_owned())).ok_or("nobody_there"))
     }
 
     pub async fn alert_arrived(&self, alert: &Alert) -> Result<(), DeskError> {
         self.alert_is_over(alert, "alert.sent", None).await
     }
 
-    /// It is tried again later, as long as it is worth telling.
-    pub async fn alert_failed(&self, mut alert: Alert, trouble: String) -> Result<(), DeskError> {
-        if !alert.failed(trouble, self.clock.wall()) {
-            return self.alert_is_over(&alert, "alert.given_up", Some("not_taken")).await;
-        }
+    pub async fn alert_failed(&self, mut alert: Alert, trouble: &str) -> Result<(), DeskError> {
+        alert.failed(trouble);
         let work = self.store.begin().await?;
         work.save_alert(&alert).await?;
         Ok(work.commit().await?)
@@ -155,7 +216,7 @@ impl Desk {
         work.drop_alert(&alert.id).await?;
         let event = Event::new(kind).outcome(if cause.is_some() { "failed" } else { "ok" });
         let event = cause.into_iter().fold(event, Event::cause).public("alert", alert.id.as_str());
-        let event = event.public("occasion", alert.occasion.name()).public("route", alert.route.name());
+        let event = event.public("occasion", alert.occasion.name()).public("way", alert.route.way().name());
         let event = match &alert.route {
             Route::Mail(account) => event.sealed("account", account.as_str()),
             Route::Webhook => event,
@@ -163,8 +224,19 @@ impl Desk {
         self.record(work, event).await.map(|_| ())
     }
 
-    /// So many that wait, oldest first, after one.
-    pub async fn alerts(&self, after: Option<&AlertId>, limit: usize) -> Result<Page<Alert>, DeskError> {
-        Ok(self.store.alerts_after(after, limit).await?)
+    /// So many that wait, oldest first.
+    pub async fn alerts(&self, limit: i64) -> Result<Vec<Alert>, DeskError> {
+        Ok(self.store.alerts(limit).await?)
+    }
+}
+
+/// Accounts that cannot be read keep no freeze from being written down: then the webhook alone is told.
+fn readable(accounts: Result<Vec<Account>, StoreError>) -> Result<Vec<Account>, StoreError> {
+    match accounts {
+        Err(error @ StoreError::Row(_)) => {
+            tracing::error!(%error, "nobody is told by mail");
+            Ok(Vec::new())
+        }
+        accounts => accounts,
     }
 }

@@ -160,7 +160,7 @@ impl Desk {
         };
         let work = self.store.begin().await?;
         work.add_engagement(&engagement).await?;
-        self.record(work, by(event("engagement.created", &engagement), actor)).await?;
+        self.record(work, actor.signs(event("engagement.created", &engagement))).await?;
         Ok(engagement.id)
     }
 
@@ -241,7 +241,7 @@ impl Desk {
                 return Err(Refusal::ProcedureChanged.into());
             }
             let letter = Letter { reference: reference.clone(), code, terms: engagement.terms.clone() };
-            posted = Some(post(&letter).map_err(DeskError::Invalid)?);
+            posted = Some(post(&letter).map_err(DeskError::Trouble)?);
             engagement.notice =
                 Some(Notice { terms: letter.terms, reference: letter.reference, at: now, code: kept, tries: Engagement::TRIES });
             Ok(Some(("reference", reference)))
@@ -266,7 +266,7 @@ impl Desk {
             Err(refusal) => Event::new("acceptance.refused").outcome("refused").cause(refusal.code()),
         };
         // A wrong code is written down too: it has used up a try.
-        self.record(work, by(event.public("engagement", id.as_str()), actor)).await?;
+        self.record(work, actor.signs(event.public("engagement", id.as_str()))).await?;
         Ok(accepted?)
     }
 
@@ -336,7 +336,7 @@ impl Desk {
         let mut engagement = work.engagement(id).await?.ok_or(Refusal::EngagementUnknown)?;
         let told = change(&mut engagement)?;
         work.save_engagement(&engagement).await?;
-        let event = by(event(kind, &engagement), actor);
+        let event = actor.signs(event(kind, &engagement));
         self.record(work, told.into_iter().fold(event, |event, (key, value)| event.sealed(key, value))).await?;
         Ok(())
     }
@@ -352,8 +352,4 @@ fn event(kind: &str, engagement: &Engagement) -> Event {
         .public("paper_version", terms.procedure.version.as_str())
         .public("paper_sha256", terms.procedure.sha256.as_str())
         .sealed("site", terms.site.as_str())
-}
-
-fn by(event: Event, actor: &Actor) -> Event {
-    event.sealed("by", actor.account().id.as_str())
 }

@@ -21,7 +21,7 @@ pub(super) const RECOVERY_LETTERS: usize = 12;
 impl Desk {
     /// The generator of an account's digits: derived with the node's key, so that the store alone makes none.
     pub(super) fn totp(&self, account: &Account, factor: &[u8]) -> Result<Totp, DeskError> {
-        let invalid = |error: String| DeskError::Invalid(format!("the second factor cannot be derived: {error}"));
+        let invalid = |error: String| DeskError::Trouble(format!("the second factor cannot be derived: {error}"));
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice()).map_err(|error| invalid(error.to_string()))?;
         mac.update(account.id.as_str().as_bytes());
         mac.update(factor);
@@ -34,7 +34,7 @@ impl Desk {
     /// What a letter's code comes to: nobody who reads the store can try codes against it.
     pub(super) fn under_the_key(&self, code: &str) -> Result<String, DeskError> {
         let mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice());
-        let mut mac = mac.map_err(|error| DeskError::Invalid(error.to_string()))?;
+        let mut mac = mac.map_err(|error| DeskError::Trouble(error.to_string()))?;
         mac.update(b"letter");
         mac.update(code.trim().to_ascii_lowercase().as_bytes());
         Ok(hex(&mac.finalize().into_bytes()))

@@ -26,9 +26,9 @@ impl Desk {
         let mut event = about(Event::new(kind).outcome("ok").public("freeze", freeze.id.as_str()), &freeze.scope);
         if kind == "freeze.begun" {
             let occasion = Occasion::Frozen { freeze: freeze.id.clone(), scope: freeze.scope.name().to_owned() };
-            event = self.tell(&work, &occasion, event).await?.1;
+            event = self.tell(&work, Some(actor), &occasion, event).await?.1;
         }
-        self.record_told(work, event.sealed("reason", freeze.reason).sealed("by", actor.account().id.as_str())).await?;
+        self.record_told(work, actor.signs(event.sealed("reason", freeze.reason))).await?;
         Ok(freeze.id)
     }
 }

@@ -59,7 +59,7 @@ impl Desk {
         let event =
             incident.runbook.iter().fold(event, |event, runbook| event.public("runbook_version", runbook.version.as_str()));
         let links = incident.links.iter().map(|link| serde_json::to_value(link).unwrap_or_default()).collect::<Vec<_>>();
-        let (_, event) = self.tell(&work, &moved(&incident), event).await?;
+        let (_, event) = self.tell(&work, Some(actor), &moved(&incident), event).await?;
         self.record_told(work, event.sealed("links", links)).await?;
         Ok(incident.id)
     }
@@ -93,7 +93,7 @@ impl Desk {
         work.save_incident(&incident).await?;
         let mut event = about(Event::new(kind), &incident, actor).sealed(told.0, told.1);
         if incident.stage() != before {
-            event = self.tell(&work, &moved(&incident), event).await?.1;
+            event = self.tell(&work, Some(actor), &moved(&incident), event).await?.1;
         }
         self.record_told(work, event).await?;
         Ok(incident)
@@ -112,7 +112,9 @@ impl Desk {
     /// So many, newest first, after one; as this person sees them.
     pub async fn incidents(&self, actor: &Actor, after: Option<&IncidentId>, limit: usize) -> Result<Page<Incident>, DeskError> {
         let mut page = self.store.incidents_after(after, limit).await?;
-        let seen = |incident: Incident| incident.seen_by(&actor.account().roles);
+        // No program is a physician.
+        let physician = actor.account().roles.has(Role::Physician) && !actor.is_lent();
+        let seen = |incident: Incident| incident.seen_by(physician);
         page.rows = page.rows.into_iter().map(seen).collect();
         Ok(page)
     }
@@ -124,5 +126,5 @@ fn moved(incident: &Incident) -> Occasion {
 
 fn about(event: Event, incident: &Incident, actor: &Actor) -> Event {
     let event = event.outcome("ok").public("incident", incident.id.as_str()).public("nature", incident.nature.name());
-    event.public("stage", incident.stage().name()).sealed("by", actor.account().id.as_str())
+    actor.signs(event.public("stage", incident.stage().name()))
 }

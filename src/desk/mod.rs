@@ -32,6 +32,7 @@ use crate::id::{ActId, SiteName, random};
 use crate::store::{Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, acts_among};
 pub use actor::Actor;
+use alert::Alarm;
 pub use alert::{Channels, Sending, Told};
 pub use engagement::{Consent, Letter, Watch};
 use entry::Strangers;
@@ -52,6 +53,9 @@ pub enum DeskError {
     Trace(#[from] TraceError),
     #[error("{0}")]
     Invalid(String),
+    /// The node could not.
+    #[error("{0}")]
+    Trouble(String),
     #[error("{}", .0.words())]
     Refused(Refusal),
     #[error("there is no account {0:?}; `lucarne account list` shows those there are")]
@@ -91,9 +95,7 @@ pub struct Desk {
     premises: Arc<Premises>,
     sites: HashMap<SiteName, SiteSettings>,
     key: Zeroizing<[u8; 32]>,
-    channels: Channels,
-    /// Something may have to be told.
-    alerts_wait: tokio::sync::Notify,
+    alarm: Alarm,
     strangers: Strangers,
     short: ShortTickets,
     /// Acts between their commit and their entry: nobody may take them for some that were left behind. Held for no
@@ -136,6 +138,7 @@ impl Desk {
     /// A desk over its store and log. Entries that a crash left behind are appended now.
     pub async fn open(store: Store, log: Log, clock: Clock, wishes: Wishes) -> Result<Self, DeskError> {
         let Wishes { policy, premises, hashing, channels, sites, key } = wishes;
+        let alarm = Alarm::new(channels, &clock);
         let desk = Self {
             store,
             log,
@@ -145,8 +148,7 @@ impl Desk {
             premises: Arc::new(premises),
             sites,
             key,
-            channels,
-            alerts_wait: tokio::sync::Notify::new(),
+            alarm,
             strangers: Strangers::default(),
             short: ShortTickets::default(),
             flying: Mutex::default(),
@@ -220,6 +222,6 @@ impl Desk {
     /// What is over for the person who asked, whatever the store says: an entry that nobody has to wait for.
     pub async fn note_refusal(&self, actor: Option<&Actor>, act: &str, refusal: Refusal) {
         let event = Event::new("act.refused").outcome("refused").cause(refusal.code()).public("act_kind", act);
-        self.log.note(actor.into_iter().fold(event, |event, actor| event.sealed("by", actor.account().id.as_str()))).await;
+        self.log.note(actor.into_iter().fold(event, |event, actor| actor.signs(event))).await;
     }
 }

@@ -89,7 +89,7 @@ impl Hasher {
         place: Place,
         work: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, DeskError> {
-        let invalid = |error: String| DeskError::Invalid(format!("the password could not be hashed: {error}"));
+        let invalid = |error: String| DeskError::Trouble(format!("the password could not be hashed: {error}"));
         let (answer, answered) = oneshot::channel();
         let thread = std::thread::Builder::new().name("hasher".to_owned());
         let spawned = thread.spawn(move || {

@@ -70,7 +70,7 @@ impl Desk {
         }
         work.add_request(&request, half.as_ref().map(|half| hash(half)).as_deref()).await?;
         let event = Event::new("request.made").outcome("ok").public("change", request.change.name());
-        let event = event.public("request", request.id.as_str()).sealed("by", actor.account().id.as_str());
+        let event = actor.signs(event.public("request", request.id.as_str()));
         self.record(work, about(event, &request.change)).await?;
         Ok(Asked { request: request.id, half })
     }
@@ -132,7 +132,7 @@ impl Desk {
             _ => None,
         };
         let event = Event::new("request.approved").outcome("ok").public("change", request.change.name());
-        let event = event.public("request", request.id.as_str()).sealed("by", actor.account().id.as_str());
+        let event = actor.signs(event.public("request", request.id.as_str()));
         let event = event.sealed("asked_by", request.by.as_str());
         let event = account.iter().fold(event, |event, account| event.sealed("account", account.id.as_str()));
         self.record(work, about(event, &request.change)).await?;
@@ -213,7 +213,7 @@ impl Desk {
         let work = self.store.begin().await?;
         let (request, _) = work.settle(request).await?.ok_or(Refusal::RequestUnknown)?;
         let event = Event::new("request.turned_down").outcome("ok").public("change", request.change.name());
-        let event = event.public("request", request.id.as_str()).sealed("by", actor.account().id.as_str());
+        let event = actor.signs(event.public("request", request.id.as_str()));
         self.record(work, event).await?;
         Ok(request.change)
     }
@@ -288,6 +288,7 @@ impl Desk {
         };
         work.save_account(&account).await?;
         let event = on(Event::new("account.file_kept"), actor, &account);
+        let event = account.file.mail.iter().fold(event, |event, mail| event.sealed("mail", mail.as_str()));
         let clause = account.file.clause.as_ref().map(|clause| clause.sha256.clone());
         self.record(work, clause.into_iter().fold(event, |event, sha256| event.sealed("clause", sha256))).await?;
         Ok(account)
@@ -337,7 +338,7 @@ fn is_not_the_last(accounts: &[Account], account: &Account, keeps: Option<&Roles
 /// An entry about an account, by somebody.
 fn on(event: Event, actor: &Actor, account: &Account) -> Event {
     let event = event.outcome("ok").sealed("account", account.id.as_str()).sealed("login", account.login.as_str());
-    event.sealed("by", actor.account().id.as_str())
+    actor.signs(event)
 }
 
 /// What a change is about, for the trace.

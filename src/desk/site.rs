@@ -32,7 +32,7 @@ impl Desk {
         work.set_standing(site, standing).await?;
         let event = Event::new("site.standing").outcome("ok").cause("ordered").public("standing", standing.name());
         let event = event.public("engagement", engagement.as_str()).public("class", matter.engagement.terms.class.name());
-        let event = event.sealed("by", actor.account().id.as_str()).sealed("site", site.as_str());
+        let event = actor.signs(event).sealed("site", site.as_str());
         let act = ActId::random();
         let recorded = self.record_as(&act, work, event).await;
         if recorded.is_err() && standing == Standing::Showing {
@@ -71,7 +71,7 @@ impl Desk {
         let event = Event::new("site.standing").outcome("ok").cause(cause).public("standing", standing.name());
         let event = row.engagement.iter().fold(event, |event, id| event.public("engagement", id.as_str()));
         let event = if ended { event.public("real_data_ended", true) } else { event };
-        let event = actor.into_iter().fold(event, |event, actor| event.sealed("by", actor.account().id.as_str()));
+        let event = actor.into_iter().fold(event, |event, actor| actor.signs(event));
         self.record(work, event.sealed("site", site.as_str())).await
     }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::{Refusal, Right, Token};
-use crate::id::{AccountId, TokenId};
+use crate::id::TokenId;
 use crate::store::{Accounts, Tokens};
 use crate::trace::Event;
 
@@ -32,7 +32,13 @@ impl Desk {
         }
         let token = Token::new(owner.id.clone(), label, rights, [now, ends])?;
         let secret = Zeroizing::new(format!("{TOKEN}{}", letters::<26>().as_str()));
+        self.count_again(owner).await?;
         let work = self.store.begin().await?;
+        // A password that was changed meanwhile has ended this login; what it lends now would outlive that.
+        let stands = work.account_of(&owner.id).await?.is_some_and(|account| account.stands(&self.policy, now).is_ok());
+        if !stands || !work.is_login(actor.login()).await? {
+            return Err(Refusal::SessionOver.into());
+        }
         let there = work.tokens_of(&owner.id).await?;
         for over in there.iter().filter(|token| token.stands(now).is_err()) {
             work.end_token(&over.id).await?;
@@ -40,7 +46,7 @@ impl Desk {
         if there.iter().filter(|token| token.stands(now).is_ok()).count() >= TOKENS {
             return Err(Refusal::TokensFull.into());
         }
-        self.use_factor(&work, owner, code).await?;
+        self.show_again(&work, owner, code).await?;
         work.add_token(&hash(&secret), &token).await?;
         let rights: Vec<&str> = token.rights.iter().map(|right| right.name()).collect();
         let event = Event::new("token.issued").outcome("ok").public("token", token.id.as_str()).public("rights", rights);
@@ -48,11 +54,14 @@ impl Desk {
         Ok((token.id, secret))
     }
 
-    pub async fn tokens(&self, actor: &Actor, owner: &AccountId) -> Result<Vec<Token>, DeskError> {
-        if *owner != actor.account().id && !actor.account().roles.may(Right::SeeAccounts, None) {
-            return Err(Refusal::NotYours.into());
-        }
-        Ok(self.store.tokens_of(owner).await?)
+    /// One's own, or those of a login for who sees accounts.
+    pub async fn tokens(&self, actor: &Actor, login: Option<&str>) -> Result<Vec<Token>, DeskError> {
+        let owner = match login {
+            None => actor.account().id.clone(),
+            Some(_) if !actor.account().roles.may(Right::SeeAccounts, None) => return Err(Refusal::NotYourRole.into()),
+            Some(login) => self.account_named(login).await?,
+        };
+        Ok(self.store.tokens_of(&owner).await?)
     }
 
     pub async fn end_token(&self, actor: &Actor, id: &TokenId) -> Result<(), DeskError> {
@@ -63,7 +72,7 @@ impl Desk {
         }
         work.end_token(id).await?;
         let event = Event::new("token.ended").outcome("ok").public("token", id.as_str());
-        let event = event.sealed("account", token.owner.as_str()).sealed("by", actor.account().id.as_str());
+        let event = actor.signs(event.sealed("account", token.owner.as_str()));
         self.record(work, event).await.map(|_| ())
     }
 
@@ -77,13 +86,5 @@ impl Desk {
             return Err(Refusal::AccountAsleep.into());
         }
         self.actor_of(account, Vec::new(), Some(token), None).await
-    }
-
-    /// An act was ordered by a token: which one, beside the act's own entry, which names its owner.
-    pub async fn note_token(&self, actor: &Actor, act: &str, right: Right, done: bool) {
-        if let Some(token) = actor.token().filter(|_| !right.only_looks()) {
-            let event = Event::new("token.used").outcome(if done { "ok" } else { "failed" }).public("token", token.id.as_str());
-            self.log.note(event.public("act_kind", act).sealed("account", token.owner.as_str())).await;
-        }
     }
 }

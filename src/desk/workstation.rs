@@ -55,7 +55,7 @@ impl Desk {
         let Posture { system, antivirus } = workstation.posture;
         let event = system.into_iter().fold(event, |event, day| event.sealed("system", day.to_string()));
         let event = antivirus.into_iter().fold(event, |event, day| event.sealed("antivirus", day.to_string()));
-        self.record(work, event.sealed("by", actor.account().id.as_str())).await?;
+        self.record(work, actor.signs(event)).await?;
         Ok(workstation)
     }
 }

@@ -13,13 +13,15 @@ use crate::id::{AccountId, AlertId, FreezeId, IncidentId};
 
 /// What could not be delivered for so long is given up.
 const WORTH_TELLING: Duration = Duration::hours(24);
+/// So much of a server's words is kept.
+const TROUBLE: usize = 200;
 /// The longest time between two tries.
 const RARELY: Duration = Duration::minutes(60);
 
 /// Where a person's mail goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(extend("pattern" = "^[A-Za-z0-9._+-]{1,120}@[A-Za-z0-9._+-]{1,120}$"))]
+#[schemars(extend("pattern" = r"^[\w+-]+(\.[\w+-]+)*@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$"))]
 pub struct MailAddress(String);
 
 impl MailAddress {
@@ -36,9 +38,18 @@ impl TryFrom<String> for MailAddress {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_+".contains(&b));
+        let letter = |b: u8| b.is_ascii_alphanumeric();
+        let atom = |part: &str| !part.is_empty() && part.bytes().all(|b| letter(b) || b"-_+".contains(&b));
+        let label = |part: &str| {
+            let ends = part.bytes().next().is_some_and(letter) && part.bytes().last().is_some_and(letter);
+            ends && part.len() <= 63 && part.bytes().all(|b| letter(b) || b == b'-')
+        };
         match text.split_once('@') {
-            Some((person, domain)) if plain(person) && plain(domain) && text.len() <= 254 => Ok(Self(text)),
+            Some((person, domain))
+                if person.len() <= 64 && text.len() <= 254 && person.split('.').all(atom) && domain.split('.').all(label) =>
+            {
+                Ok(Self(text))
+            }
             _ => Err(format!("{text:?} is no mail address; write one such as \"claire.martin@example.org\"")),
         }
     }
@@ -93,6 +104,11 @@ impl Occasion {
         }
     }
 
+    /// Whether anybody may bring it about: so many of them are told in an hour, and no more than may wait.
+    pub fn is_anybodys(&self) -> bool {
+        matches!(self, Self::Test { .. } | Self::Incident { stage: Stage::Open, .. })
+    }
+
     /// French, a slash, English: the subject of a mail.
     pub fn subject(&self) -> String {
         match self {
@@ -115,9 +131,9 @@ impl Occasion {
     /// What to do, in French and in English.
     pub fn text(&self, node: &str) -> String {
         let (french, english) = match self {
-            Self::Incident { incident, nature, .. } => (
-                format!("L'incident {incident} ({}) vous concerne.\nVoyez-le : lucarne incident list", in_french(*nature)),
-                format!("The incident {incident} ({}) concerns you.\nSee it: lucarne incident list", nature.name()),
+            Self::Incident { incident, .. } => (
+                format!("L'incident {incident} vous concerne.\nVoyez-le : lucarne incident list"),
+                format!("The incident {incident} concerns you.\nSee it: lucarne incident list"),
             ),
             Self::Deadline { incident, by, .. } => {
                 let by = by.format(&Rfc3339).unwrap_or_default();
@@ -149,14 +165,6 @@ impl Occasion {
     }
 }
 
-fn in_french(nature: Nature) -> &'static str {
-    match nature {
-        Nature::Operational => "exploitation",
-        Nature::Security => "sécurité",
-        Nature::HealthData => "données de santé",
-    }
-}
-
 /// By which way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -166,11 +174,27 @@ pub enum Route {
     Webhook,
 }
 
-impl Route {
-    pub fn name(&self) -> &'static str {
+/// The same, whoever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Mail,
+    Webhook,
+}
+
+impl Way {
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Mail(_) => "mail",
+            Self::Mail => "mail",
             Self::Webhook => "webhook",
+        }
+    }
+}
+
+impl Route {
+    pub fn way(&self) -> Way {
+        match self {
+            Self::Mail(_) => Way::Mail,
+            Self::Webhook => Way::Webhook,
         }
     }
 }
@@ -206,12 +230,16 @@ impl Alert {
         payload.to_string()
     }
 
-    /// One more try was in vain. False: nobody need be told any more.
-    pub fn failed(&mut self, trouble: String, now: OffsetDateTime) -> bool {
+    /// Begins a try: if it comes to nothing, the next one is later. False: nobody need be told any more.
+    pub fn begin_try(&mut self, now: OffsetDateTime) -> bool {
         let minutes = i64::from(1_u32.checked_shl(self.tries).unwrap_or(u32::MAX));
         self.tries = self.tries.saturating_add(1);
-        self.trouble = Some(trouble);
         self.next_try = now + Duration::minutes(minutes).min(RARELY);
-        now < self.at + WORTH_TELLING
+        self.tries == 1 || now < self.at + WORTH_TELLING
+    }
+
+    /// The try was in vain.
+    pub fn failed(&mut self, trouble: &str) {
+        self.trouble = Some(trouble.chars().take(TROUBLE).collect());
     }
 }

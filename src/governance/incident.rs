@@ -171,9 +171,9 @@ impl Incident {
         if handles { Ok(()) } else { Err(Refusal::NotYourRole) }
     }
 
-    /// As somebody with these roles sees it: what was disclosed of health data is for physicians.
-    pub fn seen_by(mut self, roles: &Roles) -> Self {
-        if self.nature == Nature::HealthData && !roles.has(Role::Physician) {
+    /// As a physician sees it, or anybody else: what was disclosed of health data is for physicians.
+    pub fn seen_by(mut self, physician: bool) -> Self {
+        if self.nature == Nature::HealthData && !physician {
             self.title = HIDDEN.to_owned();
             self.steps.iter_mut().for_each(|step| step.note = HIDDEN.to_owned());
             // A reference is the authority's; a reason may tell what was disclosed.

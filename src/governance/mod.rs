@@ -23,14 +23,14 @@ pub mod workstation;
 
 pub use account::{Account, Login};
 pub use admission::{Admission, Check, Looking, Request, admit, first_refusal};
-pub use alert::{Alert, MailAddress, Occasion, Route};
+pub use alert::{Alert, MailAddress, Occasion, Route, Way};
 pub use engagement::{Engagement, Matter, SiteFacts, State, Terms};
 pub use freeze::Freeze;
 pub use incident::Incident;
 pub use password::{Profile, Secret};
 pub use policy::{Paper, Paperwork, Policy};
 pub use premises::Premises;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Verdict};
 pub use role::{Right, Role, Roles};
 pub use site::{Kind, Standing};
 pub use token::Token;

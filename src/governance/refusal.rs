@@ -23,6 +23,27 @@ macro_rules! refusals {
     };
 }
 
+/// What kind of verdict a code is, for those who answer by numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nobody is in: no login, or it is over, or what was shown is wrong.
+    NobodyIn,
+    /// Wait, then try again.
+    TooOften,
+    /// A rule.
+    Rule,
+}
+
+impl Verdict {
+    pub fn of(code: &str) -> Self {
+        match Refusal::ALL.iter().find(|refusal| refusal.code() == code) {
+            Some(Refusal::SessionOver | Refusal::TokenOver | Refusal::LoginWrong | Refusal::CodeWrong) => Self::NobodyIn,
+            Some(refusal) if refusal.is_a_limit() => Self::TooOften,
+            _ => Self::Rule,
+        }
+    }
+}
+
 refusals! {
     TicketUnknown "ticket_unknown"
         "Ticket inconnu ou déjà utilisé : demandez-en un nouveau."

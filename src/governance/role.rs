@@ -95,65 +95,81 @@ impl Roles {
     }
 }
 
-/// What an act needs. Each act of the node names one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Right {
+macro_rules! rights {
+    ($($(#[$doc:meta])* $right:ident $name:literal)*) => {
+        /// What an act needs. Each act of the node names one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Right { $($(#[$doc])* #[serde(rename = $name)] $right,)* }
+
+        impl Right {
+            pub const ALL: &'static [Self] = &[$(Self::$right,)*];
+
+            /// As tokens name it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$right => $name,)* }
+            }
+        }
+    };
+}
+
+rights! {
     /// Everybody: about oneself.
-    Oneself,
+    Oneself "oneself"
+    /// End a token: one's own, or another's for who may disable accounts.
+    EndToken "end_token"
     /// Ask for a change that a second person approves.
-    Ask,
+    Ask "ask"
     /// Approve or refuse what another asked for.
-    Approve,
+    Approve "approve"
     /// Take an account's rights away, at once.
-    Disable,
+    Disable "disable"
     /// Let an account that was locked by wrong passwords try again.
-    Unlock,
+    Unlock "unlock"
     /// Write down what a person signed and followed.
-    KeepFiles,
+    KeepFiles "keep_files"
     /// Say of each account that it stays or goes.
-    Review,
-    SeeAccounts,
-    Plan,
+    Review "review"
+    SeeAccounts "see_accounts"
+    Plan "plan"
     /// Accept, declare, revoke: for the audited side, by the audited side.
-    Consent,
-    Show,
+    Consent "consent"
+    Show "show"
     /// Pause and Stop: taking away needs less than giving.
-    TakeAway,
+    TakeAway "take_away"
     /// Take an acceptance back.
-    Withdraw,
+    Withdraw "withdraw"
     /// Close, cancel, take an auditor off; turn down what somebody asked for.
-    CallOff,
-    SeeEngagements,
-    SeeSites,
+    CallOff "call_off"
+    SeeEngagements "see_engagements"
+    SeeSites "see_sites"
     /// Which clauses of the plan hold, and what is frozen.
-    Oversee,
+    Oversee "oversee"
     /// Say that something went wrong.
-    Report,
+    Report "report"
     /// Take care of incidents; which ones, their nature says.
-    HandleIncidents,
-    SeeIncidents,
+    HandleIncidents "handle_incidents"
+    SeeIncidents "see_incidents"
     /// End every picture of something until two people lift it.
-    Freeze,
+    Freeze "freeze"
     /// Try whether alerts arrive.
-    Alert,
+    Alert "alert"
     /// Look at the picture.
-    Look,
+    Look "look"
     /// The node's own upkeep.
-    Operate,
+    Operate "operate"
 }
 
 impl Right {
     /// What takes rights away is kept from nobody whose role has it: no review, charter, password or idle login stands in
     /// its way.
     pub fn takes_away(self) -> bool {
-        matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable | Self::Freeze)
+        matches!(self, Self::TakeAway | Self::Withdraw | Self::CallOff | Self::Disable | Self::Freeze | Self::EndToken)
     }
 
     /// Whether a person has to be there: it is lent to no program.
     pub fn needs_a_person(self) -> bool {
-        use Right::{Approve, Consent, Look, Oneself, Review, Show, Unlock};
-        matches!(self, Oneself | Approve | Unlock | Review | Consent | Show | Look)
+        use Right::{Approve, Consent, Disable, EndToken, HandleIncidents, Look, Oneself, Review, Show, Unlock};
+        matches!(self, Oneself | EndToken | Approve | Disable | Unlock | Review | Consent | Show | HandleIncidents | Look)
     }
 
     /// Whether it changes nothing.
@@ -161,67 +177,10 @@ impl Right {
         matches!(self, Self::SeeAccounts | Self::SeeEngagements | Self::SeeSites | Self::SeeIncidents | Self::Oversee)
     }
 
-    /// As tokens name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Oneself => "oneself",
-            Self::Ask => "ask",
-            Self::Approve => "approve",
-            Self::Disable => "disable",
-            Self::Unlock => "unlock",
-            Self::KeepFiles => "keep_files",
-            Self::Review => "review",
-            Self::SeeAccounts => "see_accounts",
-            Self::Plan => "plan",
-            Self::Consent => "consent",
-            Self::Show => "show",
-            Self::TakeAway => "take_away",
-            Self::Withdraw => "withdraw",
-            Self::CallOff => "call_off",
-            Self::SeeEngagements => "see_engagements",
-            Self::SeeSites => "see_sites",
-            Self::Oversee => "oversee",
-            Self::Report => "report",
-            Self::HandleIncidents => "handle_incidents",
-            Self::SeeIncidents => "see_incidents",
-            Self::Freeze => "freeze",
-            Self::Alert => "alert",
-            Self::Look => "look",
-            Self::Operate => "operate",
-        }
-    }
-
-    pub const ALL: [Self; 24] = [
-        Self::Oneself,
-        Self::Ask,
-        Self::Approve,
-        Self::Disable,
-        Self::Unlock,
-        Self::KeepFiles,
-        Self::Review,
-        Self::SeeAccounts,
-        Self::Plan,
-        Self::Consent,
-        Self::Show,
-        Self::TakeAway,
-        Self::Withdraw,
-        Self::CallOff,
-        Self::SeeEngagements,
-        Self::SeeSites,
-        Self::Oversee,
-        Self::Report,
-        Self::HandleIncidents,
-        Self::SeeIncidents,
-        Self::Freeze,
-        Self::Alert,
-        Self::Look,
-        Self::Operate,
-    ];
-
     pub fn roles(self) -> &'static [Role] {
         use Role::{Admin, Auditor, Contact, Crisis, Dpo, Physician, Reviewer, Rssi};
         match self {
-            Self::Oneself => &Role::ALL,
+            Self::Oneself | Self::EndToken => &Role::ALL,
             Self::Ask | Self::Approve | Self::Unlock | Self::Review => &[Admin, Rssi],
             Self::Disable | Self::Freeze | Self::Alert => &[Admin, Rssi, Crisis],
             Self::KeepFiles | Self::Plan | Self::Operate => &[Admin],

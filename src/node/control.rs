@@ -1,5 +1,6 @@
 //! The control socket: a Unix socket in the node's directory that only its owner can open. One line asks, one answers.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +73,12 @@ async fn answer(stream: UnixStream, shared: Arc<Shared>) -> Result<()> {
 
 /// Orders something of the node that runs on `data`; `None` if none does.
 pub async fn order(data: &Path, order: &Order, clock: &Clock) -> Result<Option<Outcome>> {
-    let Ok(mut stream) = UnixStream::connect(path(data)).await else { return Ok(None) };
+    let path = path(data);
+    let mut stream = match UnixStream::connect(&path).await {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be opened", path.display())),
+    };
     let work = async {
         let mut text = Zeroizing::new(serde_json::to_string(order)?);
         text.push('\n');

@@ -45,6 +45,7 @@ use zeroize::Zeroizing;
 use crate::clock::Clock;
 use crate::config::{Config, Site};
 use crate::desk::{Channels, Desk, Hashing, SiteSettings, Watch, Wishes};
+use crate::governance::Way;
 use crate::id::{AccountId, EngagementId, SessionId, SiteName, hex, random};
 use crate::metrics::{Kind, Metrics};
 use crate::notify::Notifier;
@@ -299,7 +300,10 @@ impl Node {
         tasks.spawn(Arc::clone(&shared).watch_rights());
         tasks.spawn(Arc::clone(&shared).keep_house());
         tasks.spawn(Arc::clone(&shared).watch_revocations());
-        tasks.spawn(Arc::clone(&shared).send_alerts(Notifier::new(config.alerts.clone(), clock.clone())));
+        let notifier = Notifier::new(config.alerts.clone(), clock.clone());
+        tasks.spawn(Arc::clone(&shared).send_alerts(notifier.clone(), Way::Mail));
+        tasks.spawn(Arc::clone(&shared).send_alerts(notifier, Way::Webhook));
+        tasks.spawn(Arc::clone(&shared).send_reminders());
         tasks.spawn(count_tasks(
             [("control", Handle::current()), ("sites", pools.sites()), ("viewers", pools.viewers())],
             metrics,

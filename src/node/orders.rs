@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use super::act::{Act, Order, Outcome, openapi};
-use crate::governance::Secret;
+use crate::governance::{Secret, Verdict};
 use crate::viewer::{Ends, Gate, whose};
 use crate::web::{Answer, Orders};
 
@@ -53,15 +53,17 @@ impl Orders for Shared {
             tracing::error!(%error, "an act ended by our own fault");
             Outcome::Failed { message: "the act ended by our own fault; look at the node's logs".to_owned() }
         });
-        if let Outcome::Welcome { .. } = &outcome {
-            self.remember(from.ip()).await;
-        }
+        let is_in = matches!(outcome, Outcome::Welcome { .. });
         let answer = match &outcome {
-            Outcome::Refused { code, .. } => Answer::Refused(code.clone()),
+            Outcome::Refused { code, .. } => Answer::Refused(Verdict::of(code)),
             Outcome::NotDone { .. } => Answer::NotDone,
             Outcome::Failed { .. } => Answer::Failed,
             _ => Answer::Done,
         };
+        // Programs do not log in: what their tokens do makes an address known.
+        if is_in || (matches!(answer, Answer::Done) && !self.is_known(from.ip())) {
+            self.remember(from.ip()).await;
+        }
         (answer, serde_json::to_value(&outcome).unwrap_or_default())
     }
 
@@ -87,12 +89,13 @@ fn read(name: &str, mut says: Map<String, Value>) -> Result<Act, String> {
 /// A field that is not among those that were read, or was read as something else: serde takes numbers for names.
 fn unread(given: &Value, known: &Value) -> Option<String> {
     match (given, known) {
-        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| match known.get(name) {
-            None => Some(name.clone()),
-            Some(known) if discriminant(value) != discriminant(known) => Some(name.clone()),
-            Some(known) => unread(value, known),
+        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| {
+            let known = known.get(name).filter(|known| discriminant(value) == discriminant(*known));
+            known.map_or_else(|| Some(name.clone()), |known| unread(value, known))
         }),
-        (Value::Array(given), Value::Array(known)) => given.iter().zip(known).find_map(|(given, known)| unread(given, known)),
+        (Value::Array(given), Value::Array(known)) => given.iter().zip(known).find_map(|(given, known)| {
+            if discriminant(given) == discriminant(known) { unread(given, known) } else { Some(given.to_string()) }
+        }),
         _ => None,
     }
 }

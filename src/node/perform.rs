@@ -30,8 +30,7 @@ impl Shared {
 
     /// The same, ordered from an address; `None`: on the node's own machine.
     pub(super) async fn perform_from(&self, order: Order, from: Option<SocketAddr>) -> Outcome {
-        let (name, right) = (order.act.name(), order.act.right());
-        let way_in = right.is_none();
+        let (name, way_in) = (order.act.name(), order.act.right().is_none());
         let known = from.is_some_and(|from| self.is_known(from.ip()));
         if let (true, Some(from)) = (way_in, from)
             && let Err(cause) = self.may_try(from.ip(), known)
@@ -52,9 +51,6 @@ impl Shared {
         }
         if let Some(actor) = &actor {
             self.desk.was_used(actor).await;
-            if let Some(right) = right {
-                self.desk.note_token(actor, name, right, outcome.is_ok()).await;
-            }
         }
         match outcome {
             Ok(outcome) => {
@@ -70,7 +66,9 @@ impl Shared {
                 }
                 // The node's own trouble may pass; whatever else stood in the way is for who ordered.
                 Some(DeskError::Store(StoreError::LoginTaken(_))) => Outcome::NotDone { message: format!("{error:#}") },
-                Some(DeskError::Store(_) | DeskError::Trace(_)) => Outcome::Failed { message: format!("{error:#}") },
+                Some(DeskError::Store(_) | DeskError::Trace(_) | DeskError::Trouble(_)) => {
+                    Outcome::Failed { message: format!("{error:#}") }
+                }
                 _ if error.downcast_ref::<StoreError>().is_some() => Outcome::Failed { message: format!("{error:#}") },
                 _ => Outcome::NotDone { message: format!("{error:#}") },
             },
@@ -109,7 +107,8 @@ impl Shared {
             },
             _ => None,
         };
-        let on_premises = || if right.takes_away() { Ok(()) } else { self.desk.premises().admit(&actor.account().roles, from) };
+        let from_anywhere = right.takes_away() && !actor.is_lent();
+        let on_premises = || if from_anywhere { Ok(()) } else { self.desk.premises().admit(&actor.account().roles, from) };
         match actor.may(right, site.as_ref()).and_then(|()| on_premises()) {
             Ok(()) => Ok(Some(actor)),
             Err(refusal) => Err((Some(actor), DeskError::Refused(refusal).into())),
@@ -151,7 +150,7 @@ impl Shared {
                 | Act::TellAuthority { .. }
                 | Act::NoDutyToTell { .. }
                 | Act::ListIncidents { .. } => self.about_incidents(actor, act).await,
-                Act::TestAlert { .. } | Act::ListAlerts { .. } => self.about_alerts(actor, act).await,
+                Act::TestAlert { .. } | Act::ListAlerts => self.about_alerts(actor, act).await,
                 Act::Freeze { .. } | Act::ListFreezes => self.about_freezes(actor, act).await,
                 Act::Compliance => self.compliance().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {

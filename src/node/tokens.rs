@@ -13,13 +13,7 @@ impl Shared {
                 let (token, secret) = self.desk.issue_token(actor, &label, rights, ends, code.as_str()).await?;
                 Ok(Outcome::Token { token, secret: secret.as_str().into() })
             }
-            Act::ListTokens { login } => {
-                let owner = match login {
-                    Some(login) => self.desk.account_named(&login).await?,
-                    None => actor.account().id.clone(),
-                };
-                Ok(Outcome::Tokens { tokens: self.desk.tokens(actor, &owner).await? })
-            }
+            Act::ListTokens { login } => Ok(Outcome::Tokens { tokens: self.desk.tokens(actor, login.as_deref()).await? }),
             Act::EndToken { token } => {
                 self.desk.end_token(actor, &token).await?;
                 Ok(done(format!("{token} lets nobody in any more")))

@@ -1,16 +1,17 @@
 //! A mail to a relay (RFC 5321), which carries it on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use zeroize::Zeroizing;
 
-use super::NotifyError;
+use super::{NotifyError, aside};
+use crate::tls::TlsError;
 
 /// Who carries our mail.
 #[derive(Clone)]
@@ -44,7 +45,7 @@ impl std::fmt::Debug for Relay {
 /// A mail in plain text.
 #[derive(Debug, Clone, Copy)]
 pub struct Mail<'a> {
-    /// The same at each try: mail systems keep one of several.
+    /// The same at each try.
     pub id: &'a str,
     pub to: &'a str,
     pub subject: &'a str,
@@ -76,6 +77,7 @@ fn refused(error: impl std::error::Error) -> NotifyError {
 }
 
 impl Relay {
+    /// Returns once the relay has taken the mail: what it says to a farewell is no matter.
     pub(super) async fn send(&self, mail: Mail<'_>) -> Result<(), NotifyError> {
         let message = Message::builder()
             .from(self.from.parse().map_err(refused)?)
@@ -87,27 +89,40 @@ impl Relay {
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.to_owned())
             .map_err(refused)?;
-        self.transport()?.send(message).await.map(|_| ()).map_err(refused)
+        let mut connection = self.connect().await?;
+        if let Some((user, password)) = &self.login {
+            let credentials = Credentials::new(user.clone(), password.to_string());
+            connection.auth(DEFAULT_MECHANISMS, &credentials).await.map_err(refused)?;
+        }
+        connection.send(message.envelope(), &message.formatted()).await.map(|_| ()).map_err(refused)
     }
 
-    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, NotifyError> {
-        let tls = match &self.security {
-            Security::StartTls(ca) => Tls::Required(self.trust(ca)?),
-            Security::Tls(ca) => Tls::Wrapper(self.trust(ca)?),
-            Security::Bare => Tls::None,
+    async fn connect(&self) -> Result<AsyncSmtpConnection, NotifyError> {
+        let hello = ClientId::Domain(self.domain.clone());
+        let (first, later) = match &self.security {
+            Security::Tls(ca) => (Some(self.trust(ca).await?), None),
+            Security::StartTls(ca) => (None, Some(self.trust(ca).await?)),
+            Security::Bare => (None, None),
         };
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host).port(self.port).tls(tls);
         // The caller has the deadline.
-        let builder = builder.timeout(None).hello_name(ClientId::Domain(self.domain.clone()));
-        let login = self.login.as_ref().map(|(user, password)| Credentials::new(user.clone(), password.to_string()));
-        Ok(login.into_iter().fold(builder, |builder, login| builder.credentials(login)).build())
+        let server = (self.host.as_str(), self.port);
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, None, &hello, first, None);
+        let mut connection = connecting.await.map_err(refused)?;
+        if let Some(parameters) = later {
+            connection.starttls(parameters, &hello).await.map_err(refused)?;
+        }
+        Ok(connection)
     }
 
     /// The CAs of a file, and no other.
-    fn trust(&self, ca: &PathBuf) -> Result<TlsParameters, NotifyError> {
-        let pem = std::fs::read(ca).map_err(NotifyError::Unreachable)?;
-        let certificate = Certificate::from_pem(&pem).map_err(refused)?;
-        let parameters = TlsParameters::builder(self.host.clone()).certificate_store(CertificateStore::None);
-        parameters.add_root_certificate(certificate).build_rustls().map_err(refused)
+    async fn trust(&self, ca: &Path) -> Result<TlsParameters, NotifyError> {
+        let (host, ca) = (self.host.clone(), ca.to_owned());
+        aside(move || {
+            let unreadable = |error: std::io::Error| TlsError::File { path: ca.clone(), reason: error.to_string() };
+            let certificate = Certificate::from_pem(&std::fs::read(&ca).map_err(unreadable)?).map_err(refused)?;
+            let parameters = TlsParameters::builder(host).certificate_store(CertificateStore::None);
+            parameters.add_root_certificate(certificate).build_rustls().map_err(refused)
+        })
+        .await
     }
 }

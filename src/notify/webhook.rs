@@ -2,7 +2,6 @@
 //! receiver checks who sent it, that it is not old, and that it did not come before.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
-use super::NotifyError;
+use super::{NotifyError, aside};
 use crate::clock::Clock;
 use crate::tls::{Trust, for_site};
 
@@ -66,10 +65,11 @@ impl Hook {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(NotifyError::Unreachable)?;
         let request = self.request(message)?;
         let Some(ca) = &self.ca else { return exchange(stream, request).await };
-        let config = for_site(&Trust::Ca(ca.clone()), true, clock)?;
+        let (ca, clock) = (ca.clone(), clock.clone());
+        let config = aside(move || Ok(for_site(&Trust::Ca(ca), true, &clock)?)).await?;
         let name =
             ServerName::try_from(self.host.clone()).map_err(|error| NotifyError::Unreachable(std::io::Error::other(error)))?;
-        let stream = TlsConnector::from(Arc::clone(&config)).connect(name, stream).await.map_err(NotifyError::Unreachable)?;
+        let stream = TlsConnector::from(config).connect(name, stream).await.map_err(NotifyError::Tls)?;
         exchange(stream, request).await
     }
 

@@ -1,32 +1,36 @@
 //! What waits to be told.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 use time::OffsetDateTime;
 
-use super::{Page, Reads, StoreError, Work, document, one, page, text_of};
-use crate::governance::Alert;
+use super::{Reads, StoreError, Work, document, text_of};
+use crate::governance::{Alert, Way};
 use crate::id::{AlertId, IncidentId};
 
 /// Reading alerts, and of which incidents handlers are to be reminded.
 pub trait Alerts: Reads {
-    fn alert(&self, id: &AlertId) -> impl Future<Output = Result<Option<Alert>, StoreError>> + Send {
-        one(self, "SELECT document FROM alerts WHERE id = $1", id.as_str(), "alert")
-    }
-
-    /// So many that are to be tried now, those that have waited longest first.
-    fn alerts_due(&self, now: OffsetDateTime, limit: i64) -> impl Future<Output = Result<Vec<Alert>, StoreError>> + Send {
+    /// So many that are to be tried now by a way: those that were not tried yet first, then those that have waited longest.
+    fn alerts_due(
+        &self,
+        way: Way,
+        now: OffsetDateTime,
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<Alert>, StoreError>> + Send {
         async move {
-            let query = sqlx::query("SELECT document FROM alerts WHERE next_try <= $1 ORDER BY next_try, place LIMIT $2");
-            let rows = self.rows(query.bind(now.unix_timestamp()).bind(limit)).await?;
-            rows.iter().map(|row| document(row, 0, "alert")).collect()
+            let query =
+                "SELECT document FROM alerts WHERE way = $1 AND next_try <= $2 ORDER BY tries > 0, next_try, place LIMIT $3";
+            let query = sqlx::query(query).bind(way.name()).bind(now.unix_timestamp()).bind(limit);
+            Ok(readable(&self.rows(query).await?))
         }
     }
 
-    /// So many that wait, oldest first, after one.
-    fn alerts_after(&self, id: Option<&AlertId>, limit: usize) -> impl Future<Output = Result<Page<Alert>, StoreError>> + Send {
-        let query = "SELECT document FROM alerts WHERE place > COALESCE((SELECT place FROM alerts WHERE id = $1), 0) \
-                     ORDER BY place LIMIT $2";
-        page(self, query, id.map(AlertId::as_str), limit, "alert")
+    /// So many that wait, oldest first.
+    fn alerts(&self, limit: i64) -> impl Future<Output = Result<Vec<Alert>, StoreError>> + Send {
+        async move {
+            let query = sqlx::query("SELECT document FROM alerts ORDER BY place LIMIT $1").bind(limit);
+            Ok(readable(&self.rows(query).await?))
+        }
     }
 
     fn alerts_waiting(&self) -> impl Future<Output = Result<usize, StoreError>> + Send {
@@ -49,17 +53,24 @@ pub trait Alerts: Reads {
     }
 }
 
+/// One that cannot be read must not keep the others from being told.
+fn readable(rows: &[AnyRow]) -> Vec<Alert> {
+    let read = |row| document(row, 0, "alert").inspect_err(|error| tracing::error!(%error, "an alert is told to nobody")).ok();
+    rows.iter().filter_map(read).collect()
+}
+
 impl<R: Reads> Alerts for R {}
 
 impl Work<'_> {
     pub async fn add_alert(&self, alert: &Alert) -> Result<(), StoreError> {
-        let row = sqlx::query("INSERT INTO alerts (id, next_try, document) VALUES ($1, $2, $3)").bind(alert.id.as_str());
+        let row = sqlx::query("INSERT INTO alerts (id, way, tries, next_try, document) VALUES ($1, $2, $3, $4, $5)");
+        let row = row.bind(alert.id.as_str()).bind(alert.route.way().name()).bind(i64::from(alert.tries));
         self.run(row.bind(alert.next_try.unix_timestamp()).bind(text_of(alert, "alert")?)).await.map(|_| ())
     }
 
     pub async fn save_alert(&self, alert: &Alert) -> Result<(), StoreError> {
-        let row = sqlx::query("UPDATE alerts SET next_try = $1, document = $2 WHERE id = $3");
-        let row = row.bind(alert.next_try.unix_timestamp()).bind(text_of(alert, "alert")?);
+        let row = sqlx::query("UPDATE alerts SET tries = $1, next_try = $2, document = $3 WHERE id = $4");
+        let row = row.bind(i64::from(alert.tries)).bind(alert.next_try.unix_timestamp()).bind(text_of(alert, "alert")?);
         self.run(row.bind(alert.id.as_str())).await.map(|_| ())
     }
 

@@ -116,6 +116,11 @@ impl Work<'_> {
         self.run(row.bind(hash).bind(account.as_str()).bind(now.unix_timestamp()).bind(now.unix_timestamp())).await.map(|_| ())
     }
 
+    /// Whether a login has not ended.
+    pub async fn is_login(&self, hash: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.row(sqlx::query("SELECT 1 FROM logins WHERE hash = $1").bind(hash)).await?.is_some())
+    }
+
     pub async fn end_login(&self, hash: &[u8]) -> Result<(), StoreError> {
         self.run(sqlx::query("DELETE FROM logins WHERE hash = $1").bind(hash)).await.map(|_| ())
     }

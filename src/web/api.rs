@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::{IncomingStream, Listener};
@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
-use crate::governance::Secret;
+use crate::governance::{Secret, Verdict};
 use crate::network::Networks;
 use crate::tls::ForViewers;
 use crate::viewer::{Balancers, Ends, Rate};
@@ -43,8 +43,7 @@ const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 /// How an order went.
 pub enum Answer {
     Done,
-    /// By the verdict's code.
-    Refused(String),
+    Refused(Verdict),
     /// The order, or how things are, stood in the way.
     NotDone,
     /// The node could not.
@@ -86,8 +85,9 @@ pub async fn api<O: Orders>(
 ) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
-    let description = O::openapi();
-    let describe = move || async move { told(StatusCode::OK, &description) };
+    // Written once, whoever asks.
+    let description = Bytes::from(O::openapi().to_string());
+    let describe = move || async move { (StatusCode::OK, HEADERS, description) };
     let routes = Router::new().route("/v1/acts/{act}", post(act::<O>)).route("/v1/openapi.json", get(describe));
     let routes = routes.fallback(nothing_here).method_not_allowed_fallback(no_such_method);
     let routes = routes.with_state(Arc::clone(&orders));
@@ -282,11 +282,9 @@ async fn act<O: Orders>(
         Answer::Unreadable => StatusCode::BAD_REQUEST,
         Answer::NotDone => StatusCode::UNPROCESSABLE_ENTITY,
         Answer::Failed => StatusCode::SERVICE_UNAVAILABLE,
-        Answer::Refused(code) => match code.as_str() {
-            "session_over" | "token_over" | "login_wrong" | "code_wrong" => StatusCode::UNAUTHORIZED,
-            "login_wait" | "busy" => StatusCode::TOO_MANY_REQUESTS,
-            _ => StatusCode::FORBIDDEN,
-        },
+        Answer::Refused(Verdict::NobodyIn) => StatusCode::UNAUTHORIZED,
+        Answer::Refused(Verdict::TooOften) => StatusCode::TOO_MANY_REQUESTS,
+        Answer::Refused(Verdict::Rule) => StatusCode::FORBIDDEN,
     };
     told(status, &outcome)
 }
@@ -303,11 +301,16 @@ fn not_done(message: &str) -> Value {
     json!({ "outcome": "not_done", "message": message })
 }
 
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_TYPE, "application/json"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
+
 fn told(status: StatusCode, outcome: &Value) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (status, headers, outcome.to_string()).into_response()
+    let mut response = (status, HEADERS, outcome.to_string()).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }

@@ -35,6 +35,7 @@ def refuses():
 class Mailbox:
     async def handle_DATA(self, server, session, envelope):
         if refuses():
+            tell({"refused": "mail"})
             return "451 4.3.0 not now"
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         headers = {name: str(mail[name]) for name in ("From", "To", "Subject", "Message-ID", "Date", "Auto-Submitted")}
@@ -57,7 +58,9 @@ class Hook(http.server.BaseHTTPRequestHandler):
         # Their own check of the time looks at this machine's clock: stories have another.
         signed = Webhook(open(f"{folder}/webhook.secret").read().strip()).sign(told, datetime.fromtimestamp(at, timezone.utc), body)
         status = 503 if refuses() else 204
-        if status == 204:
+        if status == 503:
+            tell({"refused": "hook"})
+        else:
             genuine = signed == self.headers["webhook-signature"]
             tell({"hook": self.path, "id": told, "at": at, "genuine": genuine, "body": json.loads(body)})
         self.send_response(status)

@@ -160,7 +160,7 @@ fn acts_of_upkeep() -> Vec<Act> {
         Act::Freeze { scope: Scope::Site { site: name("elsewhere") }, reason: String::new() },
         Act::ListFreezes,
         Act::TestAlert { role: Role::Crisis },
-        Act::ListAlerts { after: None },
+        Act::ListAlerts,
         Act::IssueToken { label: String::new(), rights: [].into(), ends: datetime!(2026-03-02 10:00 UTC), code: "000000".into() },
         Act::ListTokens { login: None },
         Act::EndToken { token: TokenId::stored("k-none".to_owned()) },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lucarne::clock::Clock;
 use lucarne::config::Config;
-use lucarne::demo::rehearsal::{Rehearsal, Stage};
+use lucarne::demo::rehearsal::{Rehearsal, Stage, went_well};
 use lucarne::governance::account::File;
 use lucarne::governance::{Kind, Refusal, Role, Standing};
 use lucarne::id::{EngagementId, random};
@@ -17,6 +17,7 @@ use lucarne::tls;
 
 use tokio::task::JoinHandle;
 
+use super::alerts::Receiver;
 use super::cli::{complains, says};
 use super::eye::{Eye, exact};
 use super::house::{House, demo_site, name};
@@ -333,4 +334,36 @@ fn wrong_settings_of_the_server_say_what_to_write() {
     }
     let debug = format!("{:?}", with("postgres = \"postgres://lucarne@localhost/lucarne\"").unwrap());
     assert!(!debug.contains("postgres://"), "{debug}");
+}
+
+/// A try that cannot be written down is not made: nobody is told the same again and again by a store that takes no writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r54_nothing_is_sent_that_cannot_be_written_down() {
+    let receiver = Receiver::start(&Clock::system()).await;
+    let (house, server) = House::on_postgres(&receiver.settings()).await;
+    receiver.refuses(true);
+    went_well(house.order(Act::TestAlert { role: Role::Crisis }).await).unwrap();
+    let tried = async |tries| {
+        for _ in 0..300 {
+            if let Outcome::Alerts { alerts } = house.order(Act::ListAlerts).await
+                && alerts.iter().any(|due| due.alert.tries == tries && due.alert.trouble.is_some())
+            {
+                return;
+            }
+            house.clock.sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it was not tried {tries} times");
+    };
+    tried(1).await;
+    let mut somebody = with_the_right_to_write(&house, &server, 3).await;
+    receiver.refuses(false);
+    house.clock.advance(Duration::from_secs(90));
+    house.clock.sleep(Duration::from_millis(1500)).await;
+    assert!(receiver.hooks().is_empty(), "it is due, and cannot be written down");
+    assert!(somebody.wait().unwrap().success());
+    // It is looked again in a minute.
+    house.clock.advance(Duration::from_secs(60));
+    house.entry(|entry| entry.kind() == "alert.sent").await;
+    assert_eq!(receiver.hooks().len(), 1);
+    house.close().await;
 }

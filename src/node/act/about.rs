@@ -45,7 +45,7 @@ acts! {
     Acknowledge acknowledge Oneself done
     IssueToken issue_token Oneself token
     ListTokens list_tokens Oneself tokens
-    EndToken end_token Oneself done
+    EndToken end_token EndToken done
     AskJoin ask_join Ask asked
     AskMove ask_move Ask asked
     AskReset ask_reset Ask asked

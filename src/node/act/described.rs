@@ -21,6 +21,15 @@ pub fn openapi() -> Value {
         let definitions = root.get("components").and_then(|components| components.get("schemas")).and_then(Value::as_object);
         schemas.extend(definitions.into_iter().flatten().map(|(name, schema)| (name.clone(), schema.clone())));
     }
+    // What nothing reads is refused, however deep it lies.
+    let closed = |schema: &mut Value| {
+        let open = schema.as_object_mut().filter(|schema| schema.get("properties").is_some());
+        open.map(|schema| schema.insert("additionalProperties".to_owned(), false.into()));
+    };
+    for schema in schemas.values_mut() {
+        closed(schema);
+        schema.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten().for_each(closed);
+    }
     let mut paths = Map::new();
     for (name, schema) in variants(acts.as_value(), "act") {
         if let Some(about) = Act::ALL.iter().find(|about| about.name == name) {
@@ -93,7 +102,7 @@ fn operation(about: &About, mut body: Value) -> Value {
         "responses": {
             "200": told(about.answer, "done"),
             "400": told("not_done", "the body cannot be read"),
-            "401": told("refused", "no login, or it is over"),
+            "401": told("refused", "nobody is in: no login or token, or it is over, or what was shown is wrong"),
             "403": told("refused", "a rule refuses it: the code says which"),
             "413": told("not_done", "the body is too long"),
             "422": told("not_done", "the order, or how things are, stands in the way"),

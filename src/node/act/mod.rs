@@ -15,7 +15,7 @@ use crate::governance::account::File;
 use crate::governance::freeze::Scope;
 use crate::governance::incident::{Link, Nature, Stage};
 use crate::governance::{Paperwork, Right, Role, Secret, Terms};
-use crate::id::{AlertId, EngagementId, FreezeId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
+use crate::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
 pub use about::About;
 pub use described::openapi;
 pub use outcome::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
@@ -295,11 +295,8 @@ pub enum Act {
     TestAlert {
         role: Role,
     },
-    /// What waits to be told, oldest first; those after one.
-    ListAlerts {
-        #[serde(default)]
-        after: Option<AlertId>,
-    },
+    /// What waits to be told: the oldest.
+    ListAlerts,
     /// Each clause of the plan, what holds it, and whether it does now (R13).
     Compliance,
     ListSites,

@@ -9,7 +9,7 @@ use crate::governance::request::Request;
 use crate::governance::{
     Account, Alert, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Token, Workstation,
 };
-use crate::id::{AlertId, EngagementId, IncidentId, RequestId, TokenId, WorkstationId};
+use crate::id::{EngagementId, IncidentId, RequestId, TokenId, WorkstationId};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -113,8 +113,6 @@ pub enum Outcome {
     },
     Alerts {
         alerts: Vec<Due>,
-        /// There are more after this one.
-        next: Option<AlertId>,
     },
     Compliance {
         clauses: Vec<Commitment>,
@@ -143,7 +141,6 @@ impl Outcome {
             Self::Accounts { next: Some(after), .. } => Some(Act::ListAccounts { after: Some(after.clone()) }),
             Self::Engagements { next: Some(after), .. } => Some(Act::ListEngagements { after: Some(after.clone()) }),
             Self::Incidents { next: Some(after), .. } => Some(Act::ListIncidents { after: Some(after.clone()) }),
-            Self::Alerts { next: Some(after), .. } => Some(Act::ListAlerts { after: Some(after.clone()) }),
             Self::Workstations { next: Some(after), .. } => Some(Act::ListWorkstations { after: Some(after.clone()) }),
             _ => None,
         }
