@@ -1,4 +1,4 @@
-"""Every dependency has a permissive licence (those of deny.toml) and comes from the one registry."""
+"""Every dependency has a permissive licence (those of deny.toml) and comes from the one registry. With --list: which."""
 
 import json
 import re
@@ -51,6 +51,10 @@ for package in metadata["packages"]:
         wrong.append(f"{name} comes from {package['source']}")
     if not package["license"] or not permits(package["license"]):
         wrong.append(f"{name} has the licence {package['license']!r}")
+if "--list" in sys.argv:
+    for package in sorted(metadata["packages"], key=lambda package: package["name"]):
+        print(f"{package['name']} {package['version']}: {package['license']} ({package['repository'] or package['homepage'] or '-'})")
+    sys.exit(1 if wrong else 0)
 for line in wrong:
     print("FAIL", line)
 print(f"{len(metadata['packages'])} packages, {len(wrong)} of them not allowed")

@@ -14,7 +14,7 @@ use crate::tls;
 const SETTINGS: &str = include_str!("lucarne.toml");
 
 /// On a node that has settings, only the codes are given, for whichever of the first people is not there yet.
-pub(super) async fn run(dir: &Path, hosts: &[String], clock: &Clock) -> Result<ExitCode> {
+pub(super) async fn run(dir: &Path, data: Option<&Path>, hosts: &[String], clock: &Clock) -> Result<ExitCode> {
     let settings = dir.join("lucarne.toml");
     let is_new = !settings.exists();
     if is_new {
@@ -23,11 +23,13 @@ pub(super) async fn run(dir: &Path, hosts: &[String], clock: &Clock) -> Result<E
         let here = ["localhost", "127.0.0.1"].map(str::to_owned);
         let others: Vec<String> = hosts.iter().filter(|host| !here.contains(host)).cloned().collect();
         tls::make_certificates(&certs, &[&others[..], &here].concat())?;
-        private_dir(&dir.join("data"))?;
+        let data = data.unwrap_or(Path::new("data"));
+        private_dir(&dir.join(data))?;
         // Whoever names a host wants to be reached by it.
         let listen = if others.is_empty() { "\"127.0.0.1:5920\"" } else { "\"0.0.0.0:5920\"  " };
-        std::fs::write(&settings, SETTINGS.replacen("\"127.0.0.1:5920\"", listen, 1))
-            .with_context(|| format!("{} cannot be written", settings.display()))?;
+        let text = SETTINGS.replacen("\"127.0.0.1:5920\"", listen, 1);
+        let text = text.replacen("data = \"data\"   ", &format!("data = {data:?}"), 1);
+        std::fs::write(&settings, text).with_context(|| format!("{} cannot be written", settings.display()))?;
     }
     let config = Config::load(&settings)?;
     let _lock = lock(&config)?;

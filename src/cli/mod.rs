@@ -63,6 +63,9 @@ enum Command {
         /// A name or address by which viewers reach this machine (may be repeated)
         #[arg(long = "host", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
         hosts: Vec<String>,
+        /// Where store and trace lie; in the new directory, if not said
+        #[arg(long)]
+        data: Option<PathBuf>,
     },
     /// Run the node
     Serve {
@@ -146,7 +149,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             sandbox::harden()?;
             block_on(demo::run(port, clock))
         }
-        Command::Init { dir, hosts } => block_on(init::run(&dir, &hosts, &clock)),
+        Command::Init { dir, hosts, data } => block_on(init::run(&dir, data.as_deref(), &hosts, &clock)),
         Command::Serve { log_json } => {
             logs(log_json);
             let config = config()?;

@@ -55,7 +55,9 @@ pub enum StoreError {
     Silent,
     #[error("another node uses this database: stop that node first, or give this one a database of its own")]
     HeldByAnother,
-    #[error("the store is of another version of Lucarne: {0}")]
+    #[error(
+        "the store is of another version of Lucarne ({0}). Run that version, or put back the copy of the store from before it"
+    )]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("the store holds a {0} that cannot be read")]
     Row(&'static str),
