@@ -153,7 +153,7 @@ const CLAUSES: &[(&str, &str, By)] = {
         ("sans limitation de durée", "the clause's digest stays with a closed account", Build),
         ("sessions de sensibilisation régulièrement réalisées", "an old session about security blocks", Control(awareness)),
         ("pas autorisés à installer des logiciels", "the browser's page", Nothing),
-        ("parc logiciel contrôlé automatiquement", "inventory and signed releases", Nothing),
+        ("parc logiciel contrôlé automatiquement", "releases are signed, with an SBOM; each start traces its version", Build),
         ("logiciels supplémentaires : validation hiérarchique", "two people approve each site's settings", Control(sites)),
         ("postes maintenus à jour", "the day of each workstation's last update", Control(posture)),
         ("anti-virus à jour", "the day of each antivirus's last update", Control(posture)),

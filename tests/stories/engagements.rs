@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lucarne::demo::rehearsal::{Company, Person, together, went_well};
+use lucarne::demo::rehearsal::{Company, Person, file, hire, together, went_well};
 use lucarne::governance::engagement::{Agreed, Class, Presence};
-use lucarne::governance::{Kind, Paperwork, Standing, State, Terms};
+use lucarne::governance::{Kind, Paperwork, Role, Standing, State, Terms};
 use lucarne::id::EngagementId;
 use lucarne::node::Shared;
 use lucarne::node::act::{Act, Outcome};
 use lucarne::picture::Picture;
+use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
 use lucarne::tls::{certificates, make_certificates};
+use lucarne::trace::Entry;
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 
@@ -329,5 +331,61 @@ async fn a_site_that_is_shown_and_then_told_to_wait_is_blank() {
     assert_eq!(places.house.site("a").await.standing, Standing::Paused);
     went_well(places.show("a", &engagement).await).unwrap();
     assert!(eye.watch_until(site).await);
+    places.house.close().await;
+}
+
+/// R57: somebody is ill. Another planner answers for the engagement, another auditor looks, and what was agreed and done
+/// before stays: nobody has to be asked anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r57_an_engagement_is_handed_over_between_auditors_and_planners_with_its_history() {
+    let places = places().await;
+    let (stage, company) = (places.stage(), places.company());
+    let let_in = async |login: &str, name: &str, role| {
+        let join = (login, name, vec![role], None, file(places.house.clock.wall().date()));
+        hire(stage, &company.admin, &company.rssi, join, "Correct-h0rse").await.unwrap()
+    };
+    let (paul, other) =
+        (let_in("paul", "Paul Durand", Role::Auditor).await, let_in("adjointe", "Anne Jointe", Role::Admin).await);
+    let acknowledged = places.house.entry(|entry| entry.kind() == "charter.acknowledged").await.text("paper_sha256").to_owned();
+    went_well(places.house.by(&paul, Act::Acknowledge { sha256: acknowledged }).await).unwrap();
+    let engagement = places.engaged(places.terms("a")).await;
+    went_well(places.show("a", &engagement).await).unwrap();
+    let looking = tokio::spawn(places.looks(&engagement).await.watch_to_the_end());
+    let ticket = || Act::IssueTicket { engagement: engagement.clone(), acknowledged: true, short: false, certificate: None };
+    assert_eq!(code(places.house.by(&paul, ticket()).await), "not_assigned");
+    let id = || engagement.clone();
+    for act in [
+        Act::GiveTo { engagement: id(), login: other.login.clone() },
+        Act::Assign { engagement: id(), login: "paul".into() },
+        Act::Unassign { engagement: id(), login: "claire".into() },
+    ] {
+        went_well(places.admin(act).await).unwrap();
+    }
+    // Hers ends within a second; he looks by the same acceptance and the same Show.
+    let clock = &places.house.clock;
+    clock.within(clock.now() + Duration::from_secs(1), looking).await.expect("it ended in a second").unwrap();
+    assert_eq!(code(places.ticket(&engagement).await), "not_assigned");
+    let Outcome::Ticket { secret, .. } = places.house.by(&paul, ticket()).await else { panic!("a ticket") };
+    let eye = Eye::enter_as(&places.house, "paul", &secret, PixelFormat::NATIVE, &exact(number::RAW), false).await.unwrap();
+    eye.leave().await;
+    // Who planned it may go; somebody answers for it.
+    let Outcome::Accounts { accounts, .. } = places.house.by(&company.rssi, Act::ListAccounts { after: None }).await else {
+        panic!("the accounts")
+    };
+    let id_of = |login: &str| accounts.iter().find(|listed| listed.account.login.as_str() == login).unwrap().account.id.clone();
+    let Outcome::Engagements { engagements, .. } = places.admin(Act::ListEngagements { after: None }).await else {
+        panic!("engagements")
+    };
+    let kept = &engagements.iter().find(|planned| planned.engagement.id == engagement).unwrap().engagement;
+    assert_eq!(kept.owner, id_of(&other.login));
+    assert!(kept.auditors.contains(&id_of("paul")) && !kept.auditors.contains(&id_of("claire")) && kept.acceptance.is_some());
+    // And the trace has it all under the one engagement: both who looked, and each change.
+    let entries = places.house.entries();
+    let of_it = |kind: &str| {
+        let is_one = |entry: &&Entry| entry.kind() == kind && entry.text("engagement") == engagement.as_str();
+        entries.iter().filter(is_one).count()
+    };
+    assert_eq!((of_it("view.started"), of_it("acceptance.recorded")), (2, 1));
+    assert!(of_it("engagement.assigned") >= 3, "{:?}", entries.iter().map(Entry::kind).collect::<Vec<_>>());
     places.house.close().await;
 }

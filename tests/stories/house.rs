@@ -240,8 +240,24 @@ impl House {
 
     /// The node stops in order and starts again on the same directory.
     pub async fn restart(&mut self) {
+        self.halt().await;
+        self.begin_again().await.unwrap();
+    }
+
+    /// The file of the rows, if they are in one.
+    pub fn file(&self) -> Option<std::path::PathBuf> {
+        self.config.postgres.is_none().then(|| self.config.data.join("lucarne.sqlite"))
+    }
+
+    /// The node stops in order.
+    pub async fn halt(&mut self) {
         self.node.take().unwrap().stop().await;
-        self.node = Some(Node::start(&self.config, self.clock.clone()).await.unwrap());
+    }
+
+    /// One that has stopped starts again on the same directory, or says why not.
+    pub async fn begin_again(&mut self) -> Result<(), String> {
+        self.node = Some(Node::start(&self.config, self.clock.clone()).await.map_err(|error| format!("{error:#}"))?);
+        Ok(())
     }
 
     /// The node stops and starts again with other settings.

@@ -93,3 +93,28 @@ async fn a_server_of_before_people_had_roles_comes_along() {
     is_all_there(&house).await;
     house.close().await;
 }
+
+/// There is no way back but the copy from before: a newer store is refused, and the copy goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r28_a_newer_store_is_refused_and_its_copy_from_before_is_put_back() {
+    let script = Script::start(1, number::RAW).await;
+    let mut house = House::open(&demo_site("a", script.address)).await;
+    let Some(file) = house.file() else { return house.close().await };
+    house.halt().await;
+    let copy = house.dir.path().join("before");
+    std::fs::copy(&file, &copy).unwrap();
+    let mut connection = AnyConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (9999, 'of tomorrow', 1, x'00', 1)";
+    sqlx::query(newer).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let refused = house.begin_again().await.unwrap_err();
+    assert!(refused.contains("9999") && refused.contains("put back the copy"), "{refused}");
+    std::fs::copy(&copy, &file).unwrap();
+    house.begin_again().await.unwrap();
+    let Outcome::Accounts { accounts, .. } = house.by(&house.company.rssi, Act::ListAccounts { after: None }).await else {
+        panic!("the accounts")
+    };
+    assert!(accounts.iter().any(|listed| listed.account.login.as_str() == "claire"));
+    house.close().await;
+}
