@@ -1,7 +1,9 @@
 //! The command line: what people type, and what they read.
 
 mod alert;
+mod apply;
 mod check;
+mod declared;
 mod demo;
 mod engagement;
 mod incident;
@@ -112,6 +114,21 @@ enum Command {
     /// End every picture of something at once, until two people lift that
     #[command(subcommand)]
     Freeze(people::FreezeCommand),
+    /// People, workstations and papers as a file declares them: shows what differs, asks, and orders it
+    Apply {
+        file: PathBuf,
+        /// Show what differs, and do nothing (exit code 5 if anything does)
+        #[arg(long)]
+        check: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Disable accounts and retire workstations that the file does not name
+        #[arg(long)]
+        prune: bool,
+    },
+    /// The same file, of what there is
+    Export,
     /// Each clause of the security assurance plan: what holds it, and whether it does now
     Compliance,
     /// Read the viewers' certificate and key, and lists of revocations, again (SIGHUP does the same); sessions go on where their workstation still counts
@@ -207,6 +224,8 @@ async fn by_login(terminal: &Terminal<'_>, command: Command) -> Result<ExitCode>
         Command::Token(command) => token::token(terminal, command).await,
         Command::Workstation(command) => workstation::workstation(terminal, command).await,
         Command::Freeze(command) => people::freeze(terminal, command).await,
+        Command::Apply { file, check, yes, prune } => apply::apply(terminal, &file, apply::How { check, yes, prune }).await,
+        Command::Export => apply::export(terminal).await,
         Command::Compliance => terminal.order(Act::Compliance).await,
         _ => terminal.order(Act::Reload).await,
     }

@@ -171,6 +171,8 @@ pub(super) async fn request(terminal: &Terminal<'_>, command: RequestCommand) ->
 
 #[derive(Subcommand)]
 pub(super) enum PaperCommand {
+    /// Those that are in force
+    List,
     /// Ask for a version of the charter, the procedure or the runbook to come into force
     Publish {
         /// charter, procedure or runbook
@@ -188,8 +190,13 @@ fn paperwork(text: &str) -> Result<Paperwork, String> {
 }
 
 pub(super) async fn paper(terminal: &Terminal<'_>, command: PaperCommand) -> Result<ExitCode> {
-    let PaperCommand::Publish { paperwork, file, called } = command;
-    terminal.order(Act::AskPaper { paperwork, version: called, sha256: sha256_of(&file)? }).await
+    let act = match command {
+        PaperCommand::List => Act::ListPapers,
+        PaperCommand::Publish { paperwork, file, called } => {
+            Act::AskPaper { paperwork, version: called, sha256: sha256_of(&file)? }
+        }
+    };
+    terminal.order(act).await
 }
 
 #[derive(Subcommand)]

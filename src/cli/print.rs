@@ -84,6 +84,11 @@ fn listed(outcome: &Outcome) -> Result<()> {
         }
         Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
         Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
+        Outcome::Papers { papers } => {
+            for (paperwork, paper) in papers {
+                println!("{:<10} {:<12} {}", paperwork.name(), paper.version, paper.sha256);
+            }
+        }
         Outcome::Freezes { freezes } => frozen(freezes)?,
         Outcome::Alerts { alerts } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
         Outcome::Alerts { alerts } => alerts.iter().for_each(due),

@@ -49,6 +49,14 @@ impl Shared {
         Ok(Outcome::Engagements { engagements, procedure, next })
     }
 
+    pub(super) async fn list_papers(&self) -> anyhow::Result<Outcome> {
+        let mut papers = Vec::new();
+        for paperwork in Paperwork::ALL {
+            papers.extend(self.desk.store().paper(paperwork).await?.map(|paper| (paperwork, paper)));
+        }
+        Ok(Outcome::Papers { papers })
+    }
+
     /// R13: each clause of the plan, and whether it holds now.
     pub(super) async fn compliance(&self) -> anyhow::Result<Outcome> {
         let (store, now) = (self.desk.store(), self.clock.wall());

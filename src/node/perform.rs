@@ -153,6 +153,7 @@ impl Shared {
                 Act::TestAlert { .. } | Act::ListAlerts => self.about_alerts(actor, act).await,
                 Act::Freeze { .. } | Act::ListFreezes => self.about_freezes(actor, act).await,
                 Act::Compliance => self.compliance().await,
+                Act::ListPapers => self.list_papers().await,
                 Act::Show { .. } | Act::Pause { .. } | Act::Stop { .. } | Act::ListSites | Act::Reload => {
                     self.about_sites(actor, act).await
                 }

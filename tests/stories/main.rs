@@ -17,6 +17,7 @@ mod child;
 mod cli;
 mod consent;
 mod cut_short;
+mod declared;
 mod disk;
 #[path = "../wire/encoders.rs"]
 mod encoders;

@@ -153,7 +153,8 @@ async fn schemathesis_finds_no_fault_of_the_node_and_no_answer_that_is_not_descr
         });
         for phase in ["coverage", "fuzzing"] {
             let told = tokio::task::block_in_place(|| schemathesis(&house, token.as_deref(), phase));
-            assert!(told.contains("Tested: 61"), "{told}");
+            // All but the one that would end the login.
+            assert!(told.contains(&format!("Tested: {}", Act::ALL.len() - 1)), "{told}");
             // It comes anew for each operation: an address may two hundred times in two minutes.
             house.clock.advance(Duration::from_secs(60));
         }

@@ -57,6 +57,7 @@ acts! {
     AskWorkstation ask_workstation Ask asked
     AskThaw ask_thaw Ask asked
     ListRequests list_requests SeeAccounts requests
+    ListPapers list_papers Oversee papers
     Approve approve Approve approved
     TurnDown turn_down CallOff done
     DisableAccount disable_account Disable done

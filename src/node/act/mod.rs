@@ -130,6 +130,8 @@ pub enum Act {
         freeze: FreezeId,
     },
     ListRequests,
+    /// The charter, the procedure and the runbook in force.
+    ListPapers,
     Approve {
         request: RequestId,
     },

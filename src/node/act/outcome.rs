@@ -7,7 +7,7 @@ use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
 use crate::governance::{
-    Account, Alert, Engagement, Freeze, Incident, Paper, Refusal, Roles, Secret, Standing, State, Token, Workstation,
+    Account, Alert, Engagement, Freeze, Incident, Paper, Paperwork, Refusal, Roles, Secret, Standing, State, Token, Workstation,
 };
 use crate::id::{EngagementId, IncidentId, RequestId, TokenId, WorkstationId};
 
@@ -113,6 +113,9 @@ pub enum Outcome {
     },
     Alerts {
         alerts: Vec<Due>,
+    },
+    Papers {
+        papers: Vec<(Paperwork, Paper)>,
     },
     Compliance {
         clauses: Vec<Commitment>,
