@@ -39,6 +39,8 @@ pub(super) enum AccountCommand {
     },
     /// Ask for a new password and second factor
     Reset { login: String },
+    /// Ask for a code that opens the account when its owner cannot: two people keep its halves, sealed
+    Envelope { login: String },
     /// Ask for a disabled or unused account to be enabled
     Enable { login: String },
     /// Ask for a later end, or for none
@@ -137,6 +139,7 @@ pub(super) async fn account(terminal: &Terminal<'_>, command: AccountCommand) ->
         }
         AccountCommand::Move { login, roles: RolesGiven { roles, site } } => Act::AskMove { login, roles, site },
         AccountCommand::Reset { login } => Act::AskReset { login },
+        AccountCommand::Envelope { login } => Act::AskEnvelope { login },
         AccountCommand::Enable { login } => Act::AskEnable { login },
         AccountCommand::Prolong { login, ends } => Act::AskProlong { login, ends: ends.map(midnight) },
         AccountCommand::Disable { login } => Act::DisableAccount { login },

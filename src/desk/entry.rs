@@ -10,11 +10,12 @@ use zeroize::Zeroizing;
 
 use super::factor::{RECOVERY_CODES, RECOVERY_LETTERS};
 use super::genesis::FIRST;
+use super::people::sealed;
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::lockout::{Failures, Way};
 use crate::governance::password::{Age, HISTORY};
-use crate::governance::{Account, Login, Paperwork, Refusal, Right, Role, Roles};
+use crate::governance::{Account, Login, Occasion, Paperwork, Refusal, Right, Role, Roles};
 use crate::id::{AccountId, random};
 use crate::store::{Accounts, FourEyes, Work};
 use crate::trace::Event;
@@ -223,7 +224,7 @@ impl Desk {
             return Err(Refusal::CodeWrong.into());
         }
         let stored = work.account_of(&account.id).await?;
-        let is_new = stored.is_none();
+        let (is_new, was_sealed) = (stored.is_none(), stored.as_ref().is_some_and(|account| account.enrolled));
         let account = Account { enrolled: true, password_set: now, seen: now, ..stored.unwrap_or(account) };
         if is_new {
             work.add_account(&account).await?;
@@ -238,8 +239,18 @@ impl Desk {
         work.set_factor(&account.id, &factor, &hashes).await?;
         work.forget_entry(&account.id).await?;
         work.unlock(&account.id).await?;
-        let event = Event::new("account.enrolled").outcome("ok").public("genesis", account.vouched.is_none());
-        self.record(work, event.sealed("account", account.id.as_str()).sealed("login", account.login.as_str())).await?;
+        let sealed = |event: Event| event.sealed("account", account.id.as_str()).sealed("login", account.login.as_str());
+        if was_sealed {
+            // Whoever was in by what the account had before is out.
+            work.end_logins(&account.id).await?;
+            work.void_tickets_of(&account.id).await?;
+            let event = sealed(Event::new("account.envelope_opened").outcome("ok"));
+            let (_, event) = self.tell(&work, None, &Occasion::Envelope, event).await?;
+            self.record_told(work, event).await?;
+        } else {
+            let event = Event::new("account.enrolled").outcome("ok").public("genesis", account.vouched.is_none());
+            self.record(work, sealed(event)).await?;
+        }
         let secret = Zeroizing::new(self.totp(&account, &factor)?.secret().to_base32());
         Ok(Enrolled { account, secret, recovery })
     }
@@ -276,7 +287,8 @@ impl Desk {
                 });
             }
         };
-        if account.enrolled || !self.take_code(&work, &account, code).await? {
+        // An account that works opens by a sealed code alone, and never one that somebody has closed.
+        if (account.enrolled && !account.is_of_use(now)) || !self.take_code(&work, &account, code).await? {
             // Whether the login exists is not told.
             return Err(Refusal::CodeWrong.into());
         }
@@ -293,7 +305,8 @@ impl Desk {
         }
         let letters: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
         let Some((one, other)) = letters.split_at_checked(HALF) else { return Ok(false) };
-        let (who, one, other) = (account.id.as_str(), hash(one), hash(other));
+        let who = if account.enrolled { sealed(&account.id) } else { account.id.to_string() };
+        let (who, one, other) = (who.as_str(), hash(one), hash(other));
         Ok(work.take_enrolment(who, Some(&one), &other, now).await? || work.take_enrolment(who, Some(&other), &one, now).await?)
     }
 }

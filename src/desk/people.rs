@@ -33,8 +33,13 @@ pub struct Settled {
 impl Change {
     /// Whether its subject comes in by a code afterwards.
     fn enrols(&self) -> bool {
-        matches!(self, Self::Join { .. } | Self::Reset { .. })
+        matches!(self, Self::Join { .. } | Self::Reset { .. } | Self::Envelope { .. })
     }
+}
+
+/// Under which name a sealed code of an account is kept, apart from one to enrol with.
+pub(super) fn sealed(account: &AccountId) -> String {
+    format!("envelope {account}")
 }
 
 impl Desk {
@@ -126,7 +131,11 @@ impl Desk {
         let half = match (&account, asker) {
             (Some(account), Some(asker)) if request.change.enrols() => {
                 let half = letters::<HALF>();
-                work.put_enrolment(account.id.as_str(), Some(&asker), &hash(&half), now + Policy::ENROLMENT).await?;
+                let (who, life) = match &request.change {
+                    Change::Envelope { .. } => (sealed(&account.id), Policy::ENVELOPE),
+                    _ => (account.id.to_string(), Policy::ENROLMENT),
+                };
+                work.put_enrolment(&who, Some(&asker), &hash(&half), now + life).await?;
                 Some(half)
             }
             _ => None,
@@ -139,6 +148,32 @@ impl Desk {
         Ok(Settled { change: request.change, account, half })
     }
 
+    /// What is about no account, as rows. False: it is about one.
+    async fn is_carried_out(&self, work: &Work<'_>, change: &Change) -> Result<bool, DeskError> {
+        match change {
+            Change::Publish { paperwork, paper } => work.publish(*paperwork, paper).await?,
+            Change::Site { site, settings } => work.approve_site(site, settings).await?,
+            Change::Workstation { fingerprint, label, ends } => {
+                let (id, fingerprint, label) = (WorkstationId::random(), fingerprint.clone(), label.clone());
+                let workstation =
+                    Workstation { id, fingerprint, label, ends: *ends, posture: Posture::default(), retired: false };
+                if !work.add_workstation(&workstation).await? {
+                    return Err(Refusal::WorkstationTaken.into());
+                }
+            }
+            Change::Thaw { freeze } => {
+                if !work.lift(freeze).await? {
+                    return Err(Refusal::FreezeUnknown.into());
+                }
+            }
+            Change::Masks { site, width, height } => {
+                work.confirm_size(site, crate::geometry::Size::new(*width, *height)).await?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// What was approved, as rows.
     async fn carry_out(
         &self,
@@ -148,6 +183,9 @@ impl Desk {
         subject: Option<Account>,
         now: OffsetDateTime,
     ) -> Result<Option<Account>, DeskError> {
+        if self.is_carried_out(work, change).await? {
+            return Ok(None);
+        }
         let by = actor.account().id.clone();
         let account = match (change, subject) {
             (Change::Join { login, name, roles, file, ends }, _) => {
@@ -169,27 +207,7 @@ impl Desk {
                 work.add_account(&account).await?;
                 return Ok(Some(account));
             }
-            (Change::Publish { paperwork, paper }, _) => {
-                work.publish(*paperwork, paper).await?;
-                return Ok(None);
-            }
-            (Change::Site { site, settings }, _) => {
-                work.approve_site(site, settings).await?;
-                return Ok(None);
-            }
-            (Change::Workstation { fingerprint, label, ends }, _) => {
-                let (id, fingerprint, label) = (WorkstationId::random(), fingerprint.clone(), label.clone());
-                let workstation =
-                    Workstation { id, fingerprint, label, ends: *ends, posture: Posture::default(), retired: false };
-                return if work.add_workstation(&workstation).await? { Ok(None) } else { Err(Refusal::WorkstationTaken.into()) };
-            }
-            (Change::Thaw { freeze }, _) => {
-                return if work.lift(freeze).await? { Ok(None) } else { Err(Refusal::FreezeUnknown.into()) };
-            }
-            (Change::Masks { site, width, height }, _) => {
-                work.confirm_size(site, crate::geometry::Size::new(*width, *height)).await?;
-                return Ok(None);
-            }
+            (Change::Envelope { .. }, Some(account)) => return Ok(Some(account)),
             (Change::Move { roles, .. }, Some(account)) => {
                 is_not_the_last(&work.accounts().await?, &account, Some(roles))?;
                 Account { roles: roles.clone(), vouched: Some(by), reviewed: now, ..account }
@@ -197,13 +215,17 @@ impl Desk {
             (Change::Reset { .. }, Some(account)) => Account { enrolled: false, vouched: Some(by), ..account },
             (Change::Enable { .. }, Some(account)) => Account { enabled: true, seen: now, reviewed: now, ..account },
             (Change::Prolong { ends, .. }, Some(account)) => Account { ends: *ends, ..account },
-            (_, None) => return Err(Refusal::RequestUnknown.into()),
+            _ => return Err(Refusal::RequestUnknown.into()),
         };
         work.save_account(&account).await?;
         work.end_logins(&account.id).await?;
         work.void_tickets_of(&account.id).await?;
         if matches!(change, Change::Reset { .. }) {
             work.forget_entry(&account.id).await?;
+        }
+        // What was sealed for other roles, or another password, opens nothing.
+        if matches!(change, Change::Reset { .. } | Change::Move { .. }) {
+            work.drop_enrolment(&sealed(&account.id)).await?;
         }
         Ok(Some(account))
     }
@@ -352,9 +374,10 @@ fn about(event: Event, change: &Change) -> Event {
             let roles: Vec<&str> = roles.iter().map(Role::name).collect();
             event.public("roles", roles).sealed("account", account.as_str())
         }
-        Change::Reset { account } | Change::Enable { account } | Change::Prolong { account, .. } => {
-            event.sealed("account", account.as_str())
-        }
+        Change::Reset { account }
+        | Change::Enable { account }
+        | Change::Envelope { account }
+        | Change::Prolong { account, .. } => event.sealed("account", account.as_str()),
         Change::Publish { paperwork, paper } => event
             .public("paperwork", paperwork.name())
             .public("paper_version", paper.version.as_str())

@@ -80,6 +80,9 @@ pub enum Occasion {
     },
     #[serde(rename = "freeze.begun")]
     Frozen { freeze: FreezeId, scope: String },
+    /// Two people opened an account by its sealed code.
+    #[serde(rename = "envelope.opened")]
+    Envelope,
     /// Somebody tries whether alerts arrive.
     #[serde(rename = "test")]
     Test { role: Role },
@@ -91,6 +94,7 @@ impl Occasion {
             Self::Incident { .. } => "incident.stage",
             Self::Deadline { .. } => "incident.deadline",
             Self::Frozen { .. } => "freeze.begun",
+            Self::Envelope => "envelope.opened",
             Self::Test { .. } => "test",
         }
     }
@@ -100,6 +104,7 @@ impl Occasion {
         match self {
             Self::Incident { nature, .. } | Self::Deadline { nature, .. } => nature.handlers().to_vec(),
             Self::Frozen { .. } => vec![Role::Crisis, Role::Rssi, Role::Admin],
+            Self::Envelope => vec![Role::Rssi, Role::Admin, Role::Dpo, Role::Crisis],
             Self::Test { role } => vec![*role],
         }
     }
@@ -124,6 +129,7 @@ impl Occasion {
                 format!("[Lucarne] Notification en retard / Notification overdue: {incident}")
             }
             Self::Frozen { freeze, .. } => format!("[Lucarne] Affichages gelés / Pictures frozen: {freeze}"),
+            Self::Envelope => "[Lucarne] Enveloppe ouverte / Envelope opened".to_owned(),
             Self::Test { .. } => "[Lucarne] Essai d'alerte / Test alert".to_owned(),
         }
     }
@@ -155,6 +161,14 @@ impl Occasion {
                 format!(
                     "The freeze {freeze} ({scope}) is in force: nothing of it is shown.\nTwo people lift it: lucarne freeze lift {freeze}"
                 ),
+            ),
+            Self::Envelope => (
+                "Un compte a été ouvert par son code scellé. Si vous n'en saviez rien : lucarne account disable LOGIN\n\
+                 Voyez lequel : lucarne trace tail --sealed"
+                    .to_owned(),
+                "An account was opened by its sealed code. If you did not know of it: lucarne account disable LOGIN\n\
+                 See which: lucarne trace tail --sealed"
+                    .to_owned(),
             ),
             Self::Test { role } => (
                 format!("Ceci est un essai : les alertes du rôle {} vous parviennent.", role.name()),

@@ -46,6 +46,8 @@ impl Policy {
     pub const LOGIN: Duration = Duration::hours(12);
     /// A one-time code to enrol with lives for so long.
     pub const ENROLMENT: Duration = Duration::hours(24);
+    /// A sealed code lives for so long.
+    pub const ENVELOPE: Duration = Duration::days(365);
     /// What was asked for and not approved is forgotten after so long.
     pub const REQUEST: Duration = Duration::days(14);
     /// So many may wait at a time.

@@ -36,6 +36,10 @@ pub enum Change {
     Enable {
         account: AccountId,
     },
+    /// A code that opens the account when its owner cannot, in two halves that two people keep sealed (R57).
+    Envelope {
+        account: AccountId,
+    },
     /// A later end, or none.
     Prolong {
         account: AccountId,
@@ -79,6 +83,7 @@ impl Change {
             Self::Move { .. } => "move",
             Self::Reset { .. } => "reset",
             Self::Enable { .. } => "enable",
+            Self::Envelope { .. } => "envelope",
             Self::Prolong { .. } => "prolong",
             Self::Publish { .. } => "publish",
             Self::Site { .. } => "site",
@@ -93,6 +98,11 @@ impl Change {
         match self {
             Self::Join { login, .. } => format!("{} joins", login.as_str()),
             Self::Move { .. } | Self::Reset { .. } | Self::Enable { .. } | Self::Prolong { .. } => self.name().to_owned(),
+            Self::Envelope { .. } => {
+                "an envelope: seal your half, and keep it where the other half is not. Both open the account \
+                                      for a year, for whoever has them: lucarne enrol LOGIN"
+                    .to_owned()
+            }
             Self::Publish { paperwork, paper } => format!("the {} {} is in force", paperwork.name(), paper.version),
             Self::Site { site, .. } => format!("the settings of {site}"),
             Self::Workstation { label, .. } => format!("{label} is known"),
@@ -104,9 +114,11 @@ impl Change {
     /// The account that it is about, if there is one already.
     pub fn subject(&self) -> Option<&AccountId> {
         match self {
-            Self::Move { account, .. } | Self::Reset { account } | Self::Enable { account } | Self::Prolong { account, .. } => {
-                Some(account)
-            }
+            Self::Move { account, .. }
+            | Self::Reset { account }
+            | Self::Enable { account }
+            | Self::Envelope { account }
+            | Self::Prolong { account, .. } => Some(account),
             Self::Join { .. }
             | Self::Publish { .. }
             | Self::Site { .. }
@@ -150,7 +162,12 @@ impl Request {
         if by.id == self.by {
             return Err(Refusal::OwnRequest);
         }
-        if self.change.subject() == Some(&by.id) {
+        let own = self.change.subject() == Some(&by.id);
+        if own && matches!(self.change, Change::Envelope { .. }) {
+            // It takes nothing from anybody else, and the other half is another's.
+            return Ok(());
+        }
+        if own {
             return Err(Refusal::OwnAccount);
         }
         let privileged = self.change.granted().is_some_and(Roles::is_privileged)

@@ -23,6 +23,7 @@ impl Shared {
                 Change::Move { account, roles: Roles::new(roles, site).map_err(DeskError::from)? }
             }
             Act::AskReset { login } => Change::Reset { account: self.desk.account_named(&login).await? },
+            Act::AskEnvelope { login } => Change::Envelope { account: self.desk.account_named(&login).await? },
             Act::AskEnable { login } => Change::Enable { account: self.desk.account_named(&login).await? },
             Act::AskProlong { login, ends } => Change::Prolong { account: self.desk.account_named(&login).await?, ends },
             Act::AskPaper { paperwork, version, sha256 } => {

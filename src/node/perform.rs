@@ -178,6 +178,9 @@ impl Shared {
             Act::Enrol { login, name, code, password } => {
                 let (name, code, password) = (name.as_deref(), code.as_str(), password.as_str());
                 let enrolled = self.desk.enrol(&Newcomer { login: &login, name, code, password, from }).await?;
+                // By a sealed code: whoever looked by what the account had before is out.
+                let id = &enrolled.account.id;
+                self.end_sessions(Ending::Refused(Refusal::SessionOver), |running| running.account == *id);
                 let (login, secret) = (enrolled.account.login.as_str().to_owned(), enrolled.secret.to_string());
                 let url = format!("otpauth://totp/Lucarne:{login}?secret={secret}&issuer=Lucarne");
                 let recovery = enrolled.recovery.iter().map(|code| code.to_string()).collect();

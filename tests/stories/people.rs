@@ -302,3 +302,54 @@ async fn the_last_of_those_who_let_others_in_cannot_be_taken_away() {
     went_well(house.by(admin, Act::DisableAccount { login: "rssi".into() }).await).unwrap();
     house.close().await;
 }
+
+/// The only rssi has lost phone and recovery codes. Two people had prepared for it: each kept half of a code.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r57_two_sealed_halves_open_the_account_of_the_last_rssi_once_and_one_opens_nothing() {
+    let (_script, house) = house().await;
+    let (stage, company) = (&**house.node().shared(), &house.company);
+    let (admin, rssi) = (&company.admin, &company.rssi);
+    // Nobody asks for one's own; but the owner may be the second, as there is no other rssi.
+    assert_eq!(code(house.by(rssi, Act::AskEnvelope { login: rssi.login.clone() }).await), "own_account");
+    let envelope = |login: &str| Act::AskEnvelope { login: login.to_owned() };
+    let [one, other] = together(stage, admin, rssi, envelope(&rssi.login)).await.unwrap();
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(matches!(house.by(rssi, Act::WhoAmI).await, Outcome::Person { .. }), "nothing has changed for her");
+    let password = "Enveloppe-1";
+    for wrong in [one.clone(), format!("{one}-{one}"), format!("{other}-{other}")] {
+        let refused = Person::enrol(stage, &rssi.login, None, &wrong, password).await.err().unwrap().to_string();
+        assert!(refused.contains("code_wrong"), "{refused}");
+    }
+    let again = Person::enrol(stage, &rssi.login, None, &format!("{one}-{other}"), password).await.unwrap();
+    house.entry(|entry| entry.kind() == "account.envelope_opened").await;
+    went_well(again.log_in(stage).await.unwrap()).unwrap();
+    assert!(roles_of_by(&house, &again).await.contains(&Role::Rssi), "the same account, with the same roles");
+    // Once: and what she had before opens nothing.
+    let refused = Person::enrol(stage, &rssi.login, None, &format!("{one}-{other}"), "Enveloppe-2").await.err().unwrap();
+    assert!(refused.to_string().contains("code_wrong"), "{refused}");
+    house.clock.advance(Duration::from_secs(60));
+    assert_eq!(code(rssi.log_in(stage).await.unwrap()), "login_wrong");
+    // One that was sealed is void when the account has other roles, when a year is over, and when somebody closed it.
+    let seal = async |login: &str| {
+        let [one, other] = together(stage, admin, &again, envelope(login)).await.unwrap();
+        format!("{}-{}", one.unwrap(), other.unwrap())
+    };
+    let opens = async |login: &str, code: &str| Person::enrol(stage, login, None, code, "Enveloppe-3").await.is_ok();
+    let code = seal("claire").await;
+    let other_roles = Act::AskMove { login: "claire".into(), roles: vec![Role::Auditor, Role::Dpo], site: None };
+    together(stage, admin, &again, other_roles).await.unwrap();
+    assert!(!opens("claire", &code).await, "sealed for other roles");
+    let code = seal("claire").await;
+    house.by(admin, Act::DisableAccount { login: "claire".into() }).await;
+    assert!(!opens("claire", &code).await, "somebody has closed it");
+    together(stage, admin, &again, Act::AskEnable { login: "claire".into() }).await.unwrap();
+    assert!(opens("claire", &code).await);
+    house.close().await;
+}
+
+async fn roles_of_by(house: &House, person: &Person) -> Vec<Role> {
+    match house.by(person, Act::WhoAmI).await {
+        Outcome::Person { account } => account.roles.iter().collect(),
+        other => panic!("{other:?}"),
+    }
+}

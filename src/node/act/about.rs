@@ -49,6 +49,7 @@ acts! {
     AskJoin ask_join Ask asked
     AskMove ask_move Ask asked
     AskReset ask_reset Ask asked
+    AskEnvelope ask_envelope Ask asked
     AskEnable ask_enable Ask asked
     AskProlong ask_prolong Ask asked
     AskPaper ask_paper Ask asked

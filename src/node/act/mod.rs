@@ -96,6 +96,10 @@ pub enum Act {
     AskReset {
         login: String,
     },
+    /// A code that opens the account when its owner cannot, in two sealed halves.
+    AskEnvelope {
+        login: String,
+    },
     AskEnable {
         login: String,
     },
