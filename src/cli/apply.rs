@@ -16,7 +16,8 @@ const DIFFERS: u8 = 5;
 
 /// All that a node holds of it; or the answer that kept it from being told.
 async fn held(terminal: &Terminal<'_>) -> Result<Result<Held, Outcome>> {
-    let mut held = Held { accounts: Vec::new(), workstations: Vec::new(), papers: Vec::new(), requests: Vec::new() };
+    let oneself = terminal.login();
+    let mut held = Held { oneself, accounts: Vec::new(), workstations: Vec::new(), papers: Vec::new(), requests: Vec::new() };
     let lists = [Act::ListAccounts { after: None }, Act::ListWorkstations { after: None }, Act::ListPapers, Act::ListRequests];
     for list in lists {
         let mut next = Some(list);
@@ -58,13 +59,13 @@ pub(super) struct How {
 
 pub(super) async fn apply(terminal: &Terminal<'_>, file: &Path, how: How) -> Result<ExitCode> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let wanted: Declared = toml::from_str(&text).with_context(|| format!("{} cannot be understood", file.display()))?;
+    let wanted = Declared::read(&text).map_err(|wrong| anyhow::anyhow!("{} cannot be applied: {wrong}", file.display()))?;
     let held = match held(terminal).await? {
         Ok(held) => held,
         Err(outcome) => return print(&outcome, terminal.out),
     };
     let steps = wanted.differs_from(&held, how.prune);
-    let mut orders = Vec::new();
+    let (mut orders, differs) = (Vec::new(), !steps.is_empty());
     for step in steps {
         match step {
             Step::Order { what, act } => {
@@ -76,11 +77,13 @@ pub(super) async fn apply(terminal: &Terminal<'_>, file: &Path, how: How) -> Res
         }
     }
     if orders.is_empty() {
-        println!("there is nothing to do");
-        return Ok(ExitCode::SUCCESS);
+        println!("there is nothing to order");
     }
     if how.check {
-        return Ok(ExitCode::from(DIFFERS));
+        return Ok(if differs { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS });
+    }
+    if orders.is_empty() {
+        return Ok(ExitCode::SUCCESS);
     }
     if !how.yes && !agreed(orders.len())? {
         println!("nothing was done");

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 use crate::governance::account::{Clause, File, Job};
+use crate::governance::policy::{digest, short_text};
 use crate::governance::request::{Change, Request};
-use crate::governance::{Account, MailAddress, Paper, Paperwork, Role, Workstation};
+use crate::governance::{Account, Login, MailAddress, Paper, Paperwork, Refusal, Role, Workstation};
 use crate::id::SiteName;
 use crate::node::act::Act;
 
@@ -50,8 +51,9 @@ struct Person {
     site: Option<SiteName>,
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     ends: Option<OffsetDateTime>,
-    #[serde(default)]
-    disabled: bool,
+    /// What is not said stays as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<bool>,
     job: Option<String>,
     job_date: Option<Date>,
     /// SHA-256 of the signed clause.
@@ -62,6 +64,18 @@ struct Person {
 }
 
 impl Person {
+    fn tidy(&mut self) -> Result<(), Wrong> {
+        Login::try_from(self.login.clone())?;
+        if self.job.is_some() != self.job_date.is_some() || self.clause.is_some() != self.clause_signed.is_some() {
+            return Err("a job has its job_date, a clause its clause_signed".to_owned());
+        }
+        let words = |refusal: Refusal| refusal.words().to_owned();
+        self.name = self.name.trim().to_owned();
+        self.job = self.job.take().map(|job| short_text(&job)).transpose().map_err(words)?;
+        self.clause = self.clause.take().map(|clause| digest(&clause)).transpose().map_err(words)?;
+        Ok(())
+    }
+
     fn of(account: &Account) -> Self {
         let File { job, clause, awareness, mail } = account.file.clone();
         Self {
@@ -70,7 +84,7 @@ impl Person {
             roles: account.roles.iter().collect(),
             site: account.roles.site().cloned(),
             ends: account.ends,
-            disabled: !account.enabled,
+            disabled: (!account.enabled).then_some(true),
             job_date: job.as_ref().map(|job| job.date),
             job: job.map(|job| job.reference),
             clause_signed: clause.as_ref().map(|clause| clause.signed),
@@ -101,6 +115,8 @@ struct Machine {
 
 /// What a node holds of all this.
 pub(super) struct Held {
+    /// The login of whoever orders.
+    pub oneself: String,
     pub accounts: Vec<Account>,
     pub workstations: Vec<Workstation>,
     pub papers: Vec<(Paperwork, Paper)>,
@@ -117,7 +133,38 @@ pub(super) enum Step {
     Note(String),
 }
 
+/// What makes a file impossible, whatever there is.
+type Wrong = String;
+
 impl Declared {
+    /// As the node would write it down: digests in lower case, texts without blanks around them. Half a fact is a mistake.
+    pub fn read(text: &str) -> Result<Self, Wrong> {
+        let mut read: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for paper in [&mut read.papers.charter, &mut read.papers.procedure, &mut read.papers.runbook].into_iter().flatten() {
+            *paper = Paper::new(&paper.version, &paper.sha256).map_err(|refusal| format!("papers: {}", refusal.words()))?;
+        }
+        let mut logins = BTreeSet::new();
+        for person in &mut read.account {
+            person.tidy().map_err(|wrong| format!("{}: {wrong}", person.login))?;
+            if !logins.insert(person.login.to_ascii_lowercase()) {
+                return Err(format!("{} stands there twice", person.login));
+            }
+        }
+        let mut certificates = BTreeSet::new();
+        for machine in &mut read.workstation {
+            machine.certificate = machine.certificate.replace(':', "").trim().to_ascii_lowercase();
+            let digits = machine.certificate.len() == 64 && machine.certificate.bytes().all(|b| b.is_ascii_hexdigit());
+            if !digits {
+                return Err(format!("{}: the certificate is named by its SHA-256, 64 hexadecimal digits", machine.label));
+            }
+            machine.label = short_text(&machine.label).map_err(|refusal| refusal.words().to_owned())?;
+            if !certificates.insert(machine.certificate.clone()) {
+                return Err(format!("{} stands there twice", machine.certificate));
+            }
+        }
+        Ok(read)
+    }
+
     pub fn of(held: &Held) -> Self {
         let mut papers = Papers::default();
         for (paperwork, paper) in &held.papers {
@@ -148,39 +195,51 @@ impl Declared {
                 let (version, sha256) = (paper.version.clone(), paper.sha256.clone());
                 let what = format!("{} {version} comes into force", paperwork.name());
                 let act = Act::AskPaper { paperwork, version, sha256 };
-                let asked = |change: &Change| matches!(change, Change::Publish { paperwork: other, .. } if *other == paperwork);
+                let asked = |change: &Change| match change {
+                    Change::Publish { paperwork: other, paper: asked } if *other == paperwork => Some(asked == paper),
+                    _ => None,
+                };
                 steps.push(ask(held, what, act, asked));
             }
         }
         for person in &self.account {
             match held.accounts.iter().find(|account| account.login.as_str() == person.login) {
                 Some(account) => steps.extend(person.differs_from(account, held)),
-                None if person.disabled => {
+                None if person.disabled == Some(true) => {
                     steps.push(Step::Note(format!("{} is not here, and disabled in the file", person.login)));
                 }
                 None => steps.push(person.joins(held)),
             }
         }
         for machine in &self.workstation {
-            let known = held.workstations.iter().find(|known| known.fingerprint == machine.certificate && !known.retired);
+            let known = held.workstations.iter().find(|known| known.fingerprint == machine.certificate);
             steps.extend(machine.differs_from(known, held));
         }
         steps.extend(self.left_out(held, prune));
         steps
     }
 
-    /// What is here and not in the file.
+    /// What is here and not in the file. A file that names no account, or no workstation, is not about them; and nobody
+    /// takes oneself away.
     fn left_out(&self, held: &Held, prune: bool) -> Vec<Step> {
         let named = |account: &&Account| self.account.iter().any(|person| person.login == account.login.as_str());
-        let accounts = held.accounts.iter().filter(|account| account.enabled && !named(account)).map(|account| {
-            let login = account.login.as_str().to_owned();
-            (format!("{login} is disabled: not in the file"), Act::DisableAccount { login })
-        });
+        let accounts = held
+            .accounts
+            .iter()
+            .filter(|account| !self.account.is_empty() && account.enabled && !named(account))
+            .filter(|account| account.login.as_str() != held.oneself)
+            .map(|account| {
+                let login = account.login.as_str().to_owned();
+                (format!("{login} is disabled: not in the file"), Act::DisableAccount { login })
+            });
         let named = |known: &&Workstation| self.workstation.iter().any(|machine| machine.certificate == known.fingerprint);
-        let workstations = held.workstations.iter().filter(|known| !known.retired && !named(known)).map(|known| {
-            let act = Act::RetireWorkstation { workstation: known.id.clone() };
-            (format!("{} ({}) is retired: not in the file", known.id, known.label), act)
-        });
+        let workstations =
+            held.workstations.iter().filter(|known| !self.workstation.is_empty() && !known.retired && !named(known)).map(
+                |known| {
+                    let act = Act::RetireWorkstation { workstation: known.id.clone() };
+                    (format!("{} ({}) is retired: not in the file", known.id, known.label), act)
+                },
+            );
         let step = |(what, act): (String, Act)| {
             if prune { Step::Order { what, act: Box::new(act) } } else { Step::Note(format!("with --prune: {what}")) }
         };
@@ -195,23 +254,37 @@ impl Person {
         let what = format!("{} joins as {}", self.login, names.join(", "));
         let (login, name, site) = (self.login.clone(), self.name.clone(), self.site.clone());
         let act = Act::AskJoin { login, name, roles, site, file: self.file(), ends: self.ends };
-        ask(held, what, act, |change| matches!(change, Change::Join { login, .. } if login.as_str() == self.login))
+        ask(held, what, act, |change| match change {
+            Change::Join { login, name, roles, file, ends } if login.as_str() == self.login => {
+                let same = roles.iter().collect::<BTreeSet<_>>() == self.roles && roles.site() == self.site.as_ref();
+                Some(same && *name == self.name && *file == self.file() && *ends == self.ends)
+            }
+            _ => None,
+        })
     }
 
     fn differs_from(&self, account: &Account, held: &Held) -> Vec<Step> {
         let (mut steps, login) = (Vec::new(), || self.login.clone());
         let about = |change: &Change, name: &str| change.name() == name && change.subject() == Some(&account.id);
+        let same_end = |change: &Change| matches!(change, Change::Prolong { ends, .. } if *ends == self.ends);
+        let same_roles = |change: &Change| match change {
+            Change::Move { roles, .. } => {
+                roles.iter().collect::<BTreeSet<_>>() == self.roles && roles.site() == self.site.as_ref()
+            }
+            _ => false,
+        };
         if self.name != account.name {
             steps.push(Step::Note(format!("{} is called {:?} here: a name does not change", self.login, account.name)));
         }
         match (self.disabled, account.enabled) {
-            (true, true) => {
+            (Some(true), true) => {
                 let what = format!("{} is disabled", self.login);
                 steps.push(Step::Order { what, act: Box::new(Act::DisableAccount { login: login() }) });
             }
-            (false, false) => {
+            (Some(false), false) => {
                 let act = Act::AskEnable { login: login() };
-                steps.push(ask(held, format!("{} is enabled", self.login), act, |change| about(change, "enable")));
+                steps
+                    .push(ask(held, format!("{} is enabled", self.login), act, |change| about(change, "enable").then_some(true)));
             }
             _ => {}
         }
@@ -220,9 +293,11 @@ impl Person {
             let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
             let what = format!("{} has other roles: {}", self.login, names.join(", "));
             let act = Act::AskMove { login: login(), roles, site: self.site.clone() };
-            steps.push(ask(held, what, act, |change| about(change, "move")));
+            steps.push(ask(held, what, act, |change| about(change, "move").then(|| same_roles(change))));
         }
         match (self.ends, account.ends) {
+            // What is not said stays as it is.
+            (None, _) => {}
             (wanted, now) if wanted == now => {}
             (Some(wanted), now) if now.is_none_or(|now| wanted < now) => {
                 let what = format!("{} ends on {}", self.login, wanted.date());
@@ -231,17 +306,22 @@ impl Person {
             (ends, _) => {
                 let what =
                     format!("{} ends {}", self.login, ends.map_or("never".to_owned(), |ends| format!("on {}", ends.date())));
-                steps.push(ask(held, what, Act::AskProlong { login: login(), ends }, |change| about(change, "prolong")));
+                steps.push(ask(held, what, Act::AskProlong { login: login(), ends }, |change| {
+                    about(change, "prolong").then(|| same_end(change))
+                }));
             }
         }
         let (file, kept) = (self.file(), &account.file);
         let news = File {
             job: file.job.filter(|job| Some(job) != kept.job.as_ref()),
             clause: file.clause.filter(|clause| Some(clause) != kept.clause.as_ref()),
-            awareness: file.awareness.filter(|day| Some(day) != kept.awareness.as_ref()),
+            // A file may be older than what was declared since.
+            awareness: file.awareness.filter(|day| Some(*day) > kept.awareness),
             mail: file.mail.filter(|mail| Some(mail) != kept.mail.as_ref()),
         };
-        if news != File::default() {
+        if news != File::default() && self.login == held.oneself {
+            steps.push(Step::Note("your own file is for another to bring up to date".to_owned()));
+        } else if news != File::default() {
             let what = format!("the file of {} is brought up to date", self.login);
             steps.push(Step::Order { what, act: Box::new(Act::KeepFile { login: login(), file: news }) });
         }
@@ -253,11 +333,18 @@ impl Machine {
     fn differs_from(&self, known: Option<&Workstation>, held: &Held) -> Vec<Step> {
         let Some(known) = known else {
             let (certificate, label, ends) = (self.certificate.clone(), self.label.clone(), self.ends);
-            let asked =
-                |change: &Change| matches!(change, Change::Workstation { fingerprint, .. } if *fingerprint == self.certificate);
+            let asked = |change: &Change| match change {
+                Change::Workstation { fingerprint, label, ends } if *fingerprint == self.certificate => {
+                    Some(*label == self.label && *ends == self.ends)
+                }
+                _ => None,
+            };
             let act = Act::AskWorkstation { certificate, label, ends };
             return vec![ask(held, format!("the workstation {} is known", self.label), act, asked)];
         };
+        if known.retired {
+            return vec![Step::Note(format!("{} ({}) is retired: it takes a new certificate", known.id, self.label))];
+        }
         let mut steps = Vec::new();
         if self.label != known.label || self.ends != known.ends {
             let what = format!(
@@ -266,7 +353,7 @@ impl Machine {
             );
             steps.push(Step::Note(what));
         }
-        let newer = |wanted: Option<Date>, declared: Option<Date>| wanted.filter(|_| wanted != declared);
+        let newer = |wanted: Option<Date>, declared: Option<Date>| wanted.filter(|_| wanted > declared);
         let (system, antivirus) = (newer(self.system, known.posture.system), newer(self.antivirus, known.posture.antivirus));
         if system.or(antivirus).is_some() {
             let act = Act::KeepPosture { workstation: known.id.clone(), system, antivirus };
@@ -276,10 +363,14 @@ impl Machine {
     }
 }
 
-/// What takes a second person is asked for once.
-fn ask(held: &Held, what: String, act: Act, is_it: impl Fn(&Change) -> bool) -> Step {
-    match held.requests.iter().find(|request| is_it(&request.change)) {
-        Some(request) => Step::Waits { what, request: request.id.to_string() },
+/// What takes a second person is asked for once. `is_it`: whether a change is about this, and then whether it is the same.
+fn ask(held: &Held, what: String, act: Act, is_it: impl Fn(&Change) -> Option<bool>) -> Step {
+    let waiting = held.requests.iter().find_map(|request| is_it(&request.change).map(|same| (request.id.to_string(), same)));
+    match waiting {
+        Some((request, true)) => Step::Waits { what, request },
+        Some((request, false)) => {
+            Step::Note(format!("{what}: {request} asks for something else; turn it down first: lucarne request refuse {request}"))
+        }
         None => Step::Order { what, act: Box::new(act) },
     }
 }

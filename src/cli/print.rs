@@ -57,7 +57,14 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         }
         Outcome::Planned { engagement } => println!("planned   {engagement}"),
         Outcome::Posted { letter } => println!("recorded; the letter to be posted is in {letter}"),
-        Outcome::Reported { incident } => println!("reported  {incident}; those whom it falls to take care of it"),
+        Outcome::Reported { incident, told, kept_back } => {
+            println!(
+                "reported  {incident}; {told} people or programs are told now. Those who take care of it: lucarne incident list"
+            );
+            if *kept_back > 0 {
+                println!("! {kept_back} are NOT told: you reported ten within the hour. Telephone");
+            }
+        }
         Outcome::Alerted { mailed, without_address, webhook } => alerted(mailed, without_address, *webhook),
         Outcome::Ticket { login, secret, short, expires, password_days } => {
             println!("user      {login}");
@@ -90,7 +97,7 @@ fn listed(outcome: &Outcome) -> Result<()> {
             }
         }
         Outcome::Freezes { freezes } => frozen(freezes)?,
-        Outcome::Alerts { alerts } if alerts.is_empty() => println!("nothing waits: whatever was to be told has arrived"),
+        Outcome::Alerts { alerts } if alerts.is_empty() => println!("nothing waits"),
         Outcome::Alerts { alerts } => alerts.iter().for_each(due),
         Outcome::Compliance { clauses } => compliance(clauses),
         Outcome::Sites { sites } => sites.iter().for_each(site),

@@ -154,6 +154,11 @@ impl Terminal<'_> {
         print(&outcome, self.out)
     }
 
+    /// The login of whoever logged in last; empty if a token acts.
+    pub fn login(&self) -> String {
+        if self.token.is_some() { String::new() } else { self.kept().login }
+    }
+
     /// Orders something as whoever logged in last.
     pub async fn order(&self, act: Act) -> Result<ExitCode> {
         let mut outcome = self.ask(act).await?;

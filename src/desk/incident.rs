@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Actor, Desk, DeskError};
+use super::{Actor, Desk, DeskError, Told};
 use crate::governance::incident::{Duty, Link, Nature, Stage, Step};
 use crate::governance::policy::short_text;
 use crate::governance::{Incident, Occasion, Paperwork, Refusal, Role};
@@ -27,7 +27,7 @@ pub enum Word<'a> {
 }
 
 impl Desk {
-    pub async fn report(&self, actor: &Actor, report: Report<'_>) -> Result<IncidentId, DeskError> {
+    pub async fn report(&self, actor: &Actor, report: Report<'_>) -> Result<(IncidentId, Told), DeskError> {
         let now = self.clock.wall();
         if report.known > now {
             return Err(Refusal::DateImpossible.into());
@@ -59,9 +59,9 @@ impl Desk {
         let event =
             incident.runbook.iter().fold(event, |event, runbook| event.public("runbook_version", runbook.version.as_str()));
         let links = incident.links.iter().map(|link| serde_json::to_value(link).unwrap_or_default()).collect::<Vec<_>>();
-        let (_, event) = self.tell(&work, Some(actor), &moved(&incident), event).await?;
+        let (told, event) = self.tell(&work, Some(actor), &moved(&incident), event).await?;
         self.record_told(work, event.sealed("links", links)).await?;
-        Ok(incident.id)
+        Ok((incident.id, told))
     }
 
     /// A step, a link, or what became of the duty to tell the authority.

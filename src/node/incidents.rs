@@ -13,9 +13,9 @@ impl Shared {
         let (id, word) = match act {
             Act::Report { nature, ref title, known, links } => {
                 let known = known.unwrap_or_else(|| self.clock.wall());
-                return Ok(Outcome::Reported {
-                    incident: self.desk.report(actor, Report { nature, title, known, links }).await?,
-                });
+                let (incident, told) = self.desk.report(actor, Report { nature, title, known, links }).await?;
+                let count = told.mailed.len() + usize::from(told.webhook);
+                return Ok(Outcome::Reported { incident, told: count, kept_back: told.kept_back });
             }
             Act::ListIncidents { after } => {
                 let page = self.desk.incidents(actor, after.as_ref(), PAGE).await?;

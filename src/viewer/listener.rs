@@ -102,7 +102,10 @@ impl<G: Gate> Listener<G> {
         tokio::spawn(async move {
             match listener.balancers.ends(&mut tcp, ends, &listener.clock).await {
                 Ok(ends) => listener.met(tcp, ends),
-                Err(cause) => listener.gate.limited(listener.peer(ends), cause),
+                Err(cause) => {
+                    listener.metrics.refused.get_or_create(&Kind { kind: cause }).inc();
+                    listener.gate.limited(listener.peer(ends), cause);
+                }
             }
         });
     }

@@ -271,7 +271,10 @@ async fn act<O: Orders>(
         Err(error) => return told(StatusCode::BAD_REQUEST, &not_done(&format!("the body is no object in JSON: {error}"))),
     };
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(Secret::from);
+    let token = bearer
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| Secret::from(token));
     let (answer, outcome) = orders.order(peer.address, token, &act, says).await;
     if matches!(answer, Answer::Done) && !peer.let_in.swap(true, Ordering::SeqCst) {
         orders.let_in(peer.address, peer.known);

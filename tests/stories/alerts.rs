@@ -117,7 +117,7 @@ impl Cell {
     async fn reports(&self, nature: Nature, title: &str) -> IncidentId {
         let act = Act::Report { nature, title: title.into(), known: None, links: Vec::new() };
         match self.by(&self.places.company().auditor, act).await {
-            Outcome::Reported { incident } => incident,
+            Outcome::Reported { incident, .. } => incident,
             other => panic!("{other:?}"),
         }
     }

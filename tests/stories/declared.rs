@@ -12,7 +12,11 @@ use super::process::{Served, served};
 fn run(served: &Served, words: &[&str]) -> (i32, String) {
     let session = served.data().join("admin.session");
     let order = serde_json::to_value(served.people.company.admin.orders(Act::WhoAmI)).unwrap();
-    std::fs::write(&session, serde_json::json!({ "login": "admin", "token": order["token"] }).to_string()).unwrap();
+    std::fs::write(
+        &session,
+        serde_json::json!({ "login": served.people.company.admin.login, "token": order["token"] }).to_string(),
+    )
+    .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
     let done = command.env("LUCARNE_CONFIG", &served.config).env("LUCARNE_SESSION", session).args(words).output().unwrap();
     (done.status.code().unwrap(), format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr)))
@@ -32,12 +36,12 @@ async fn what_is_exported_is_applied_without_a_difference_and_what_differs_is_or
     let file = folder.path().join("people.toml");
     let text = exported(&served, &file);
     let apply = |more: &[&str]| run(&served, &[&["apply", file.to_str().unwrap()], more].concat());
-    assert_eq!(apply(&["--check"]), (0, "there is nothing to do\n".to_owned()), "{text}");
+    assert_eq!(apply(&["--check"]), (0, "there is nothing to order\n".to_owned()), "{text}");
     // Somebody joins, another has an address, a machine is known, the runbook is written.
     let more = format!(
         "\n[[account]]\nlogin = \"paul\"\nname = \"Paul Durand\"\nroles = [\"auditor\"]\njob = \"FP-7\"\njob_date = \"2026-01-05\"\n\
-         \n[[workstation]]\ncertificate = \"{}\"\nlabel = \"Poste 12\"\nsystem = \"2026-03-01\"\n",
-        "ab".repeat(32)
+         \n[[workstation]]\ncertificate = \"{}\"\nlabel = \" Poste 12\"\nsystem = \"2026-03-01\"\n",
+        "AB:".repeat(32).trim_end_matches(':')
     );
     let claire = "login = \"claire\"\n";
     let runbook = format!("[papers.runbook]\nversion = \"3\"\nsha256 = \"{}\"\n\n[[account]]", "cd".repeat(32));
@@ -60,7 +64,7 @@ async fn what_is_exported_is_applied_without_a_difference_and_what_differs_is_or
     assert!(code == 0 && told.matches("asked ").count() == 3 && told.contains("half "), "{told}");
     let (code, told) = apply(&["--yes"]);
     assert!(
-        code == 0 && told.matches("waits for a second person as r-").count() == 3 && told.contains("nothing to do"),
+        code == 0 && told.matches("waits for a second person as r-").count() == 3 && told.contains("nothing to order"),
         "{told}"
     );
     // A second person approves; then the declared day of the update is kept, and nothing is left.
@@ -74,7 +78,7 @@ async fn what_is_exported_is_applied_without_a_difference_and_what_differs_is_or
     assert_eq!(apply(&["--check"]).0, 0);
     let text = exported(&served, &file);
     assert!(text.contains("claire@agence.example") && text.contains("Poste 12") && text.contains("Paul Durand"), "{text}");
-    assert_eq!(apply(&["--check"]), (0, "there is nothing to do\n".to_owned()));
+    assert_eq!(apply(&["--check"]), (0, "there is nothing to order\n".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,11 +100,30 @@ async fn what_a_file_leaves_out_stays_unless_it_is_to_be_pruned_and_what_nothing
     let now = exported(&served, &file);
     assert!(now.contains("disabled = true"), "{now}");
     assert_eq!(apply(&["--check"]).0, 0);
-    // Enabled again: by two people.
+    // A file that does not speak of it leaves it; one that does lets her in again, by two people.
     std::fs::write(&file, &text).unwrap();
+    assert_eq!(apply(&["--check"]).0, 0);
+    let enabled = text.replace("login = \"claire\"\n", "login = \"claire\"\ndisabled = false\n");
+    std::fs::write(&file, &enabled).unwrap();
     let (code, told) = apply(&["--yes"]);
     assert!(code == 0 && told.contains("asked     claire is enabled"), "{told}");
-    std::fs::write(&file, text.replacen("roles =", "rolls =", 1)).unwrap();
+    // What waits is what was asked for, not what looks like it.
+    let dpo =
+        enabled.replace("login = \"claire\"\ndisabled = false\n", "login = \"claire\"\n").replace("[\"auditor\"]", "[\"dpo\"]");
+    std::fs::write(&file, &dpo).unwrap();
+    assert!(apply(&["--yes"]).1.contains("asked     claire has other roles: dpo"));
+    std::fs::write(&file, dpo.replace("[\"dpo\"]", "[\"crisis\"]")).unwrap();
     let (code, told) = apply(&["--check"]);
-    assert!(code == 1 && told.contains("unknown field `rolls`"), "{told}");
+    assert!(code == 5 && told.contains("asks for something else; turn it down first"), "{told}");
+    let twice = format!("{text}\n[[account]]\nlogin = \"CLAIRE\"\nname = \"x\"\nroles = [\"auditor\"]\n");
+    let half = text.replacen("clause_signed =", "# clause_signed =", 1);
+    for (wrong, words) in [
+        (text.replacen("roles =", "rolls =", 1), "unknown field `rolls`"),
+        (twice, "stands there twice"),
+        (half, "a clause its clause_signed"),
+    ] {
+        std::fs::write(&file, wrong).unwrap();
+        let (code, told) = apply(&["--check"]);
+        assert!(code == 1 && told.contains(words), "{told}");
+    }
 }

@@ -37,7 +37,7 @@ impl Cell {
     async fn reports(&self, person: &Person, nature: Nature, title: &str, links: Vec<Link>) -> IncidentId {
         let known = Some(self.places.house.clock.wall() - time::Duration::hours(1));
         match self.by(person, Act::Report { nature, title: title.into(), known, links }).await {
-            Outcome::Reported { incident } => incident,
+            Outcome::Reported { incident, .. } => incident,
             other => panic!("{other:?}"),
         }
     }

@@ -8,7 +8,7 @@ use lucarne::governance::freeze::Scope;
 use lucarne::governance::incident::{Link, Nature};
 use lucarne::governance::{Kind, Paperwork, Role, Secret, Terms};
 use lucarne::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
-use lucarne::node::act::{Act, Outcome};
+use lucarne::node::act::{Act, Order, Outcome};
 use lucarne::rfb::encoding::number;
 
 use time::macros::datetime;
@@ -207,6 +207,8 @@ async fn each_act_is_open_to_the_roles_of_the_table_and_to_contacts_at_their_own
             let Outcome::Planned { engagement } = house.order(Act::Plan { terms: terms.clone() }).await else { panic!("a plan") };
             for act in acts_of_upkeep().into_iter().chain(acts(&name(site), &engagement, &terms)) {
                 let act_name = act.name();
+                let written = serde_json::to_string(&person.orders(act)).unwrap();
+                let Order { act, .. } = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{written}: {error}"));
                 tried.insert(act_name);
                 let roles = TABLE.iter().find(|(name, _)| *name == act_name).unwrap_or_else(|| panic!("{act_name}")).1;
                 let about_a_site = act.engagement().is_some() || matches!(act, Act::Pause { .. } | Act::Stop { .. });

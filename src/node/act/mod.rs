@@ -21,10 +21,10 @@ pub use described::openapi;
 pub use outcome::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
 
 /// An act, and who orders it: by the token that a login gave.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Order {
     pub token: Option<Secret>,
-    #[serde(flatten)]
+    /// Apart: an act may be about a token too.
     pub act: Act,
 }
 

@@ -95,6 +95,10 @@ pub enum Outcome {
     },
     Reported {
         incident: IncidentId,
+        /// So many people and programs are told of it.
+        told: usize,
+        /// So many more should be: the reporter had people told too often within the hour.
+        kept_back: usize,
     },
     /// What is not for this reader is hidden.
     Incidents {
