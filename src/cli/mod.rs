@@ -116,8 +116,9 @@ enum Command {
     Freeze(people::FreezeCommand),
     /// People, workstations and papers as a file declares them: shows what differs, asks, and orders it
     Apply {
+        /// Such as `lucarne export` writes
         file: PathBuf,
-        /// Show what differs, and do nothing (exit code 5 if anything does)
+        /// Show what differs, and do nothing (exit code 5 if anything does, be it only that something waits)
         #[arg(long)]
         check: bool,
         /// Do not ask
@@ -127,7 +128,7 @@ enum Command {
         #[arg(long)]
         prune: bool,
     },
-    /// The same file, of what there is
+    /// Write people, workstations and papers as they are, as a file that `lucarne apply` takes
     Export,
     /// Each clause of the security assurance plan: what holds it, and whether it does now
     Compliance,

@@ -115,16 +115,16 @@ async fn r34_r35_a_token_ends_by_its_time_with_its_owners_password_and_with_the_
 }
 
 /// schemathesis, told what there is by the node itself, orders whatever it can think of.
-fn schemathesis(house: &House, token: Option<&str>, phase: &str) -> String {
+fn schemathesis(house: &House, token: Option<&str>, letters: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let url = format!("https://localhost:{}/v1/openapi.json", house.node().addresses.api.unwrap().port());
     let mut command = Command::new(root.join("target/venv/bin/schemathesis"));
     // What is valid may be impossible all the same (422): that is no fault.
     command.args(["run", &url, "--checks", "all", "--exclude-checks", "positive_data_acceptance", "--warnings", "off"]);
-    command.args(["--phases", phase, "--max-examples", "4", "--seed", "7", "--no-color", "--tls-verify"]);
+    command.args(["--phases", "coverage,fuzzing", "--max-examples", "4", "--seed", "7", "--no-color", "--tls-verify"]);
     command.arg(house.dir.path().join("ca.pem")).current_dir(house.dir.path());
     // It would end the login that all the others need.
-    command.args(["--exclude-operation-id", "logout"]);
+    command.args(["--include-operation-id-regex", &format!("^[{letters}]"), "--exclude-operation-id", "logout"]);
     if let Some(token) = token {
         command.args(["-H", &format!("Authorization: Bearer {token}")]);
     }
@@ -151,11 +151,13 @@ async fn schemathesis_finds_no_fault_of_the_node_and_no_answer_that_is_not_descr
             let order = serde_json::to_value(person.orders(Act::WhoAmI)).unwrap();
             order["token"].as_str().unwrap().to_owned()
         });
-        for phase in ["coverage", "fuzzing"] {
-            let told = tokio::task::block_in_place(|| schemathesis(&house, token.as_deref(), phase));
-            // All but the one that would end the login.
-            assert!(told.contains(&format!("Tested: {}", Act::ALL.len() - 1)), "{told}");
-            // It comes anew for each operation: an address may two hundred times in two minutes.
+        // It comes anew for each operation, and an address may a hundred and twenty times a minute.
+        for letters in ["a", "b-k", "l-n", "o-z"] {
+            let [first, last] = [letters.chars().next(), letters.chars().last()].map(Option::unwrap);
+            let named = |name: &str| name.chars().next().is_some_and(|letter| (first..=last).contains(&letter));
+            let count = Act::ALL.iter().filter(|about| named(about.name) && about.name != "logout").count();
+            let told = tokio::task::block_in_place(|| schemathesis(&house, token.as_deref(), letters));
+            assert!(told.contains(&format!("Tested: {count}")), "{told}");
             house.clock.advance(Duration::from_secs(60));
         }
     }
