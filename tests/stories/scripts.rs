@@ -147,6 +147,11 @@ async fn schemathesis_finds_no_fault_of_the_node_and_no_answer_that_is_not_descr
     let everything = hire(stage, &company.admin, &company.rssi, join, "Correct-h0rse").await.unwrap();
     house.by(&everything, Act::WhoAmI).await;
     for person in [Some(&everything), Some(&company.contacts[&name("a")]), None] {
+        // A known address may cause six hundred connections an hour that end in no session.
+        house.clock.advance(Duration::from_secs(3600));
+        if let Some(person) = person {
+            house.by(person, Act::WhoAmI).await;
+        }
         let token = person.map(|person| {
             let order = serde_json::to_value(person.orders(Act::WhoAmI)).unwrap();
             order["token"].as_str().unwrap().to_owned()
