@@ -298,17 +298,15 @@ impl Person {
         match (self.ends, account.ends) {
             // What is not said stays as it is.
             (None, _) => {}
-            (wanted, now) if wanted == now => {}
+            (Some(wanted), Some(now)) if wanted == now => {}
             (Some(wanted), now) if now.is_none_or(|now| wanted < now) => {
                 let what = format!("{} ends on {}", self.login, wanted.date());
                 steps.push(Step::Order { what, act: Box::new(Act::EndAccount { login: login(), ends: wanted }) });
             }
-            (ends, _) => {
-                let what =
-                    format!("{} ends {}", self.login, ends.map_or("never".to_owned(), |ends| format!("on {}", ends.date())));
-                steps.push(ask(held, what, Act::AskProlong { login: login(), ends }, |change| {
-                    about(change, "prolong").then(|| same_end(change))
-                }));
+            (Some(wanted), _) => {
+                let what = format!("{} ends on {}", self.login, wanted.date());
+                let act = Act::AskProlong { login: login(), ends: self.ends };
+                steps.push(ask(held, what, act, |change| about(change, "prolong").then(|| same_end(change))));
             }
         }
         let (file, kept) = (self.file(), &account.file);
@@ -347,11 +345,9 @@ impl Machine {
         }
         let mut steps = Vec::new();
         if self.label != known.label || self.ends != known.ends {
-            let what = format!(
-                "{} is called {:?} here, or ends another day: retire it, and let it be known anew",
-                known.id, known.label
-            );
-            steps.push(Step::Note(what));
+            // A certificate is known once: retired, it never is again.
+            let (id, label) = (&known.id, &known.label);
+            steps.push(Step::Note(format!("{id} is called {label:?} here, or ends another day: that takes a new certificate")));
         }
         let newer = |wanted: Option<Date>, declared: Option<Date>| wanted.filter(|_| wanted > declared);
         let (system, antivirus) = (newer(self.system, known.posture.system), newer(self.antivirus, known.posture.antivirus));

@@ -165,7 +165,12 @@ fn due(due: &Due) {
     let (to, minute) =
         (to.as_deref().unwrap_or(alert.route.way().name()), format_description!("[year]-[month]-[day] [hour]:[minute]"));
     let [at, next] = [alert.at, alert.next_try].map(|at| at.format(minute).unwrap_or_default());
-    println!("{}  {:<17} to {to:<16} since {at} UTC, {} tries, next {next} UTC", alert.id, alert.occasion.name(), alert.tries);
+    println!(
+        "{}  {:<17} to {to:<16} since {at} UTC, tried {} times, next {next} UTC",
+        alert.id,
+        alert.occasion.name(),
+        alert.tries
+    );
     if let Some(trouble) = &alert.trouble {
         println!("{:<24} ! {trouble}", "");
     }

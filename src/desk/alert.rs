@@ -70,6 +70,14 @@ pub struct Sending {
     pub to: Option<String>,
 }
 
+/// Who gets an alert now.
+enum Recipient {
+    Program,
+    Address(String),
+    /// For this reason.
+    Nobody(&'static str),
+}
+
 impl Desk {
     /// Lets those know whom it concerns. The act's entry says how many are told, and how many cannot be. `by`: who brought
     /// it about, if somebody did.
@@ -176,13 +184,19 @@ impl Desk {
         let mut sending = Vec::new();
         let (mut over, work) = (Vec::new(), self.store.begin().await?);
         for mut alert in due {
-            match self.recipient(&work, &alert).await? {
-                Err(cause) => over.push((alert, cause)),
-                Ok(_) if !alert.begin_try(now) => over.push((alert, "not_taken")),
-                Ok(to) => {
-                    work.save_alert(&alert).await?;
-                    sending.push(Sending { alert, to });
+            let to = match self.recipient(&work, &alert).await? {
+                Recipient::Nobody(cause) => {
+                    over.push((alert, cause));
+                    continue;
                 }
+                Recipient::Program => None,
+                Recipient::Address(address) => Some(address),
+            };
+            if alert.begin_try(now) {
+                work.save_alert(&alert).await?;
+                sending.push(Sending { alert, to });
+            } else {
+                over.push((alert, "not_taken"));
             }
         }
         work.commit().await?;
@@ -192,17 +206,16 @@ impl Desk {
         Ok(Some(sending))
     }
 
-    /// To which address, if to one; or why to nobody any more.
-    async fn recipient(&self, work: &Work<'_>, alert: &Alert) -> Result<Result<Option<String>, &'static str>, DeskError> {
+    async fn recipient(&self, work: &Work<'_>, alert: &Alert) -> Result<Recipient, DeskError> {
         if let Occasion::Deadline { incident, .. } = &alert.occasion
             && work.incident(incident).await?.is_none_or(|incident| incident.to_be_told_by().is_none())
         {
-            return Ok(Err("told_meanwhile"));
+            return Ok(Recipient::Nobody("told_meanwhile"));
         }
-        let Route::Mail(account) = &alert.route else { return Ok(Ok(None)) };
+        let Route::Mail(account) = &alert.route else { return Ok(Recipient::Program) };
         let account = work.account_of(account).await?.filter(|account| account.is_of_use(self.clock.wall()));
         let mail = account.and_then(|account| account.file.mail);
-        Ok(mail.map(|mail| Some(mail.as_str().to_owned())).ok_or("nobody_there"))
+        Ok(mail.map_or(Recipient::Nobody("nobody_there"), |mail| Recipient::Address(mail.as_str().to_owned())))
     }
 
     pub async fn alert_arrived(&self, alert: &Alert) -> Result<(), DeskError> {

@@ -62,6 +62,17 @@ pub enum DeskError {
     NoAccount(String),
 }
 
+impl DeskError {
+    /// The node could not, and may later; whatever else stood in the way is for who ordered.
+    pub fn is_of_the_node(&self) -> bool {
+        match self {
+            Self::Store(error) => !matches!(error, StoreError::LoginTaken(_)),
+            Self::Trace(_) | Self::Trouble(_) => true,
+            Self::Invalid(_) | Self::Refused(_) | Self::NoAccount(_) => false,
+        }
+    }
+}
+
 impl From<Refusal> for DeskError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

@@ -4,36 +4,31 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// A time in UTC (RFC 3339).
-pub struct Moment;
+/// A name for a type of `time`, and the format of its text in JSON Schema.
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident $format:literal)*) => {$(
+        $(#[$doc])*
+        pub struct $name;
 
-/// A day, such as 2026-12-01.
-pub struct Day;
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
 
-impl JsonSchema for Moment {
-    fn schema_name() -> Cow<'static, str> {
-        "Moment".into()
-    }
+            fn inline_schema() -> bool {
+                true
+            }
 
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date-time" })
-    }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "format": $format })
+            }
+        }
+    )*};
 }
 
-impl JsonSchema for Day {
-    fn schema_name() -> Cow<'static, str> {
-        "Day".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date" })
-    }
+shapes! {
+    /// A time in UTC (RFC 3339).
+    Moment "date-time"
+    /// A day, such as 2026-12-01.
+    Day "date"
 }

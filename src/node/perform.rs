@@ -59,19 +59,15 @@ impl Shared {
                 }
                 outcome
             }
-            Err(error) => match error.downcast_ref::<DeskError>() {
-                Some(DeskError::Refused(refusal)) => {
+            Err(error) => {
+                if let Some(DeskError::Refused(refusal)) = error.downcast_ref() {
                     self.write_down(*refusal, name, way_in, actor.as_ref(), from).await;
-                    (*refusal).into()
+                    return (*refusal).into();
                 }
-                // The node's own trouble may pass; whatever else stood in the way is for who ordered.
-                Some(DeskError::Store(StoreError::LoginTaken(_))) => Outcome::NotDone { message: format!("{error:#}") },
-                Some(DeskError::Store(_) | DeskError::Trace(_) | DeskError::Trouble(_)) => {
-                    Outcome::Failed { message: format!("{error:#}") }
-                }
-                _ if error.downcast_ref::<StoreError>().is_some() => Outcome::Failed { message: format!("{error:#}") },
-                _ => Outcome::NotDone { message: format!("{error:#}") },
-            },
+                let of_the_node = error.downcast_ref().is_some_and(DeskError::is_of_the_node) || error.is::<StoreError>();
+                let message = format!("{error:#}");
+                if of_the_node { Outcome::Failed { message } } else { Outcome::NotDone { message } }
+            }
         }
     }
 

@@ -53,25 +53,29 @@ impl Balancers {
     /// Whom a balancer brings. Nothing after its header is read. An error is a cause that the trace knows.
     pub async fn ends(&self, tcp: &mut TcpStream, ends: Ends, clock: &Clock) -> Result<Ends, &'static str> {
         let _place = self.silent.try_acquire().map_err(|_| "busy")?;
-        let read = clock.within(clock.now() + PATIENCE, header(tcp)).await.map_err(|_| "proxy_silent")?;
-        let address = read.ok_or("proxy_header")?.ok_or("proxy_check")?;
+        let address = clock.within(clock.now() + PATIENCE, header(tcp)).await.map_err(|_| "proxy_silent")??;
         Ok(Ends { address, via: Some(ends.address), ..ends })
     }
 }
 
-/// `None`: it is no header of ours. `Some(None)`: the balancer only looks whether somebody is here.
-async fn header(tcp: &mut TcpStream) -> Option<Option<SocketAddr>> {
+/// The address that a header tells; a balancer that only looks whether somebody is here tells none.
+async fn header(tcp: &mut TcpStream) -> Result<SocketAddr, &'static str> {
     let mut bytes = [0; START + MAX_HEADER];
+    let read = read_header(tcp, &mut bytes).await.ok_or("proxy_header")?;
+    let header = Header::try_from(read).map_err(|_| "proxy_header")?;
+    match (header.command, header.addresses) {
+        (Command::Local, _) => Err("proxy_check"),
+        (Command::Proxy, Addresses::IPv4(ip)) => Ok((ip.source_address, ip.source_port).into()),
+        (Command::Proxy, Addresses::IPv6(ip)) => Ok((ip.source_address, ip.source_port).into()),
+        (Command::Proxy, Addresses::Unspecified | Addresses::Unix(_)) => Err("proxy_header"),
+    }
+}
+
+/// Its bytes and no more; `None`: they end before, or say to be more than we take.
+async fn read_header<'a>(tcp: &mut TcpStream, bytes: &'a mut [u8; START + MAX_HEADER]) -> Option<&'a [u8]> {
     let (start, rest) = bytes.split_at_mut(START);
     tcp.read_exact(start).await.ok()?;
     let length = start.get(14..).and_then(|length| length.try_into().ok()).map(u16::from_be_bytes)?;
-    let rest = rest.get_mut(..usize::from(length))?;
-    tcp.read_exact(rest).await.ok()?;
-    let header = Header::try_from(bytes.get(..START + usize::from(length))?).ok()?;
-    match (header.command, header.addresses) {
-        (Command::Local, _) => Some(None),
-        (Command::Proxy, Addresses::IPv4(ip)) => Some(Some((ip.source_address, ip.source_port).into())),
-        (Command::Proxy, Addresses::IPv6(ip)) => Some(Some((ip.source_address, ip.source_port).into())),
-        (Command::Proxy, Addresses::Unspecified | Addresses::Unix(_)) => None,
-    }
+    tcp.read_exact(rest.get_mut(..usize::from(length))?).await.ok()?;
+    bytes.get(..START + usize::from(length))
 }

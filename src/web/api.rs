@@ -133,7 +133,8 @@ async fn accept<O: Orders>(
                 Ok(place) => place,
                 Err(cause) => return orders.limited(ends.address, cause),
             };
-            let (end, address) = (clock.now() + LIFE, ends.address);
+            // As it is counted: the quota is given back to the same.
+            let (end, address, known) = (clock.now() + LIFE, ends.address, orders.knows(ends.address));
             let securing = async {
                 if !orders.attempt(ends).await {
                     return None;
@@ -143,7 +144,7 @@ async fn accept<O: Orders>(
             let stream = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some(stream)) = stream {
                 let over = Box::pin(async move { clock.sleep_until(end).await });
-                let peer = Peer { address, known: orders.knows(address), let_in: Arc::default() };
+                let peer = Peer { address, known, let_in: Arc::default() };
                 let _ = secured.send((Timed { stream, over, peer, _place: place }, address)).await;
             }
         });

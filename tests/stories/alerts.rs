@@ -38,12 +38,13 @@ impl Receiver {
         let output = std::fs::File::create(folder.path().join("told")).unwrap();
         let program = Program(command.stdout(output).spawn().unwrap());
         let mut receiver = Self { _program: program, folder, relay: 0, hook: 0 };
-        let ports = loop {
-            match receiver.lines().into_iter().next() {
-                Some(ports) => break ports,
-                None => clock.sleep(Duration::from_millis(20)).await,
+        for _ in 0..500 {
+            if !receiver.lines().is_empty() {
+                break;
             }
-        };
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+        let ports = receiver.lines().into_iter().next().expect("it listens; ./test installs aiosmtpd and standardwebhooks");
         (receiver.relay, receiver.hook) = (ports["relay"].as_u64().unwrap(), ports["hook_port"].as_u64().unwrap());
         receiver
     }

@@ -104,7 +104,6 @@ async fn by_http_the_same_people_do_the_same_things() {
     house.close().await;
 }
 
-/// No clear text, no long body, no connection that stays.
 /// Who tries too often waits, in whatever form the orders come; what nobody in particular orders is counted, not told one
 /// by one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,6 +130,7 @@ async fn r34_by_http_ways_in_have_a_rate_and_orders_without_a_login_are_counted(
     house.close().await;
 }
 
+/// No clear text, no long body, no connection that stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_door_for_orders_is_tls_bounded_and_patient_for_a_minute() {
     use tokio::io::AsyncWriteExt;
