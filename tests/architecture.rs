@@ -56,6 +56,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "governance",
             "id",
             "metrics",
+            "network",
             "notify",
             "rfb",
             "screen",
