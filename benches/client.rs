@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// How a server is entered.
@@ -30,7 +30,7 @@ pub enum Way {
 }
 
 pub struct Client {
-    stream: Box<dyn Stream>,
+    pub stream: Box<dyn Stream>,
     buffer: Buffer,
     messages: ServerStream,
     pub picture: Picture,

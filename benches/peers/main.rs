@@ -13,6 +13,11 @@ mod child;
 #[path = "../client.rs"]
 mod client;
 mod linear;
+#[expect(dead_code, reason = "other benches ask for more")]
+#[path = "../machine.rs"]
+mod machine;
+#[path = "../node.rs"]
+mod node;
 mod screen;
 mod systems;
 mod work;
@@ -145,7 +150,7 @@ async fn idle() -> Result<()> {
 fn fan_out(runtime: &tokio::runtime::Runtime, rows: &mut Vec<Row>) -> Result<()> {
     for work in [Work::Office, Work::Scroll] {
         for viewers in [1, 10] {
-            let (own, idle) = (systems::cpu_of(std::process::id()), systems::idle());
+            let (own, idle) = (machine::cpu_of(std::process::id()), machine::idle());
             let row = runtime.block_on(run(work, Viewer::Q8, System::Lucarne, viewers))?;
             println!(
                 "{} with {viewers:>2} viewers: {:.2} CPU s, the one that saw least saw {}/{} frames; the viewers took {:.2} CPU s, and {:.2} were left idle",
@@ -153,8 +158,8 @@ fn fan_out(runtime: &tokio::runtime::Runtime, rows: &mut Vec<Row>) -> Result<()>
                 row.cpu,
                 row.seen,
                 work.frames(),
-                systems::cpu_of(std::process::id()) - own,
-                systems::idle() - idle
+                machine::cpu_of(std::process::id()) - own,
+                machine::idle() - idle
             );
             rows.push(row);
         }

@@ -7,16 +7,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use lucarne::clock::Clock;
-use lucarne::config::Config;
-use lucarne::demo::rehearsal::{Auditor, ByControl, Rehearsal, went_well};
-use lucarne::id::SiteName;
-use lucarne::node::open_desk;
-use lucarne::rfb::handshake::client::Login;
-use lucarne::tls::{Trust, certificates, fingerprint, for_site, make_certificates};
+use lucarne::tls::{Trust, certificates, fingerprint, for_site};
 use rustls::ClientConfig;
 
 use crate::child::Program;
-use crate::client::{Way, trusting};
+use crate::client::Way;
+use crate::machine::cpu_of;
+use crate::node::{Node, free_port, site};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -45,14 +42,14 @@ impl System {
 /// A system that is up.
 pub struct Running {
     pub address: SocketAddr,
-    program: Option<Program>,
-    way: Way,
-    /// Of Lucarne: its people, and whom its viewers trust.
-    people: Option<(Rehearsal, Arc<ClientConfig>)>,
+    stands: Stands,
 }
 
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// What has been started, and how to come in.
+enum Stands {
+    Nothing,
+    Relay(Program, Way),
+    Lucarne(Box<Node>),
 }
 
 /// One RSA certificate for all that is not ours (x11vnc takes no other), trusted by its fingerprint.
@@ -62,7 +59,7 @@ pub fn certificate(dir: &Path) -> Result<()> {
     if !made.status.success() {
         bail!("openssl made no certificate: {}", String::from_utf8_lossy(&made.stderr));
     }
-    Ok(make_certificates(dir, &["localhost".to_owned()])?)
+    Ok(())
 }
 
 fn pinned(dir: &Path, clock: &Clock) -> Result<Arc<ClientConfig>> {
@@ -71,43 +68,49 @@ fn pinned(dir: &Path, clock: &Clock) -> Result<Arc<ClientConfig>> {
 }
 
 impl Running {
-    pub async fn start(system: System, site: u16, dir: &Path, clock: &Clock) -> Result<Self> {
-        let port = if system == System::Direct { site } else { free_port()? };
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let tls = || Ok::<_, anyhow::Error>(Way::Tls(pinned(dir, clock)?));
-        let (program, way) = match system {
-            System::Direct => (None, Way::Plain),
-            System::Stunnel => (Some(stunnel(site, port, dir)?), tls()?),
-            System::Haproxy => (Some(haproxy(site, port, dir)?), tls()?),
-            System::Reflect => (Some(reflect(site, port, dir)?), tls()?),
-            System::Lucarne => return Self::lucarne(site, port, dir, clock).await,
+    pub async fn start(system: System, screen: u16, dir: &Path, clock: &Clock) -> Result<Self> {
+        let port = free_port()?;
+        let relay = |program| Ok::<_, anyhow::Error>(Stands::Relay(program, Way::Tls(pinned(dir, clock)?)));
+        let stands = match system {
+            System::Direct => Stands::Nothing,
+            System::Stunnel => relay(stunnel(screen, port, dir)?)?,
+            System::Haproxy => relay(haproxy(screen, port, dir)?)?,
+            System::Reflect => relay(reflect(screen, port, dir)?)?,
+            System::Lucarne => {
+                let address = SocketAddr::from(([127, 0, 0, 1], screen));
+                let node = Node::begin(dir, &[(site("bench")?, address)], "", clock).await?;
+                node.show(&site("bench")?).await?;
+                Stands::Lucarne(Box::new(node))
+            }
         };
-        Ok(Self { address, program, way, people: None })
-    }
-
-    /// The site is shown, and there is somebody who may look.
-    async fn lucarne(site: u16, port: u16, dir: &Path, clock: &Clock) -> Result<Self> {
-        let (program, codes) = lucarne(site, port, dir, clock).await?;
-        let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
-        let stage = ByControl { data: dir.join("data"), clock: clock.clone() };
-        let codes = [codes.first(), codes.last()].map(|code| code.map_or("", String::as_str));
-        let people = Rehearsal::begin(stage, codes, auditor, &[bench()?]).await?;
-        went_well(people.show(&bench()?).await?)?;
-        let people = Some((people, trusting(&dir.join("ca.pem"))?));
-        Ok(Self { address: ([127, 0, 0, 1], port).into(), program: Some(program), way: Way::Plain, people })
+        let address = match &stands {
+            Stands::Nothing => ([127, 0, 0, 1], screen).into(),
+            Stands::Relay(..) => ([127, 0, 0, 1], port).into(),
+            Stands::Lucarne(node) => node.door,
+        };
+        Ok(Self { address, stands })
     }
 
     /// How to come in: once, where that takes a ticket.
     pub async fn way(&self) -> Result<Way> {
-        let Some((people, trust)) = &self.people else { return Ok(self.way.clone()) };
-        let secret = people.ticket(&bench()?).await?;
-        let login = Login::User { name: "claire".into(), password: secret.into() };
-        Ok(Way::Vencrypt(Arc::clone(trust), login))
+        match &self.stands {
+            Stands::Nothing => Ok(Way::Plain),
+            Stands::Relay(_, way) => Ok(way.clone()),
+            Stands::Lucarne(node) => node.way(&site("bench")?).await,
+        }
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        match &self.stands {
+            Stands::Nothing => Vec::new(),
+            Stands::Relay(program, _) => tree(program.0.id()),
+            Stands::Lucarne(node) => tree(node.program.0.id()),
+        }
     }
 
     /// Forgets the most memory that the system has had so far.
     pub fn forget_peak(&self) {
-        for pid in self.program.iter().flat_map(|program| tree(program.0.id())) {
+        for pid in self.pids() {
             // 5: reset the peak (proc(5)); where that is not allowed the peak is that of the whole life.
             let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
         }
@@ -115,9 +118,8 @@ impl Running {
 
     /// CPU seconds that the system has used, and the most memory it has had, in MiB.
     pub fn cost(&self) -> (f64, f64) {
-        let Some(program) = &self.program else { return (0.0, 0.0) };
         let (mut cpu, mut memory) = (0.0, 0.0);
-        for pid in tree(program.0.id()) {
+        for pid in self.pids() {
             cpu += cpu_of(pid);
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let peak =
@@ -141,19 +143,6 @@ fn tree(root: u32) -> Vec<u32> {
         }
     }
     found
-}
-
-/// User and system time, that of children which have ended included.
-pub fn cpu_of(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(4);
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
-}
-
-/// CPU seconds that this machine has been idle.
-pub fn idle() -> f64 {
-    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    stat.split_whitespace().nth(4).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default() / 100.0
 }
 
 fn stunnel(site: u16, port: u16, dir: &Path) -> Result<Program> {
@@ -182,22 +171,4 @@ fn reflect(site: u16, port: u16, dir: &Path) -> Result<Program> {
     command.args(["-rfbport", &port.to_string(), "-ssl"]).arg(dir.join("both.pem"));
     command.args(["-vencrypt", "never", "-anontls", "never"]);
     Program::start(&mut command)
-}
-
-fn bench() -> Result<SiteName> {
-    SiteName::new("bench").map_err(anyhow::Error::msg)
-}
-
-/// A node, and the codes of its first people.
-async fn lucarne(site: u16, port: u16, dir: &Path, clock: &Clock) -> Result<(Program, Vec<String>)> {
-    let _ = std::fs::remove_dir_all(dir.join("data"));
-    let config = dir.join("lucarne.toml");
-    let text = format!(
-        "[node]\nname = \"bench\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"viewers.pem\"\nkey = \"viewers.key\"\n[[site]]\nname = \"bench\"\nlabel = \"bench\"\nkind = \"demo\"\naddress = \"127.0.0.1:{site}\"\nsecurity = \"none\"\n"
-    );
-    std::fs::write(&config, text)?;
-    let links = open_desk(&Config::load(&config)?, clock).await?.begin_and_close().await?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
-    let program = Program::start(command.arg("serve").env("LUCARNE_CONFIG", &config).env("LUCARNE_LOG", "error"))?;
-    Ok((program, links.iter().map(|link| link.code.to_string()).collect()))
 }

@@ -6,21 +6,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lucarne::clock::Clock;
-use lucarne::demo::rehearsal::Rehearsal;
-use lucarne::id::SiteName;
 use lucarne::rfb::encoding::number;
-use lucarne::rfb::handshake::client::Login;
-use rustls::ClientConfig;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 
-use crate::client::{Client, Way};
+use crate::client::Client;
+use crate::node::{Node, site};
 
 /// What the crowd needs to know of the node.
 pub struct Town {
-    pub people: Rehearsal,
-    pub door: std::net::SocketAddr,
-    pub trust: Arc<ClientConfig>,
+    pub node: Node,
     pub clock: Clock,
     /// Updates seen by those who look for long.
     pub updates: AtomicU64,
@@ -31,11 +26,8 @@ pub struct Town {
 }
 
 impl Town {
-    async fn look(&self, site: &str, from: [u8; 4], encodings: &[i32]) -> Result<Client> {
-        let site = SiteName::new(site).map_err(anyhow::Error::msg)?;
-        let secret = self.people.ticket(&site).await?;
-        let login = Login::User { name: "claire".into(), password: secret.into() };
-        Client::enter(self.door, from, &Way::Vencrypt(Arc::clone(&self.trust), login), encodings).await
+    async fn look(&self, name: &str, from: [u8; 4], encodings: &[i32]) -> Result<Client> {
+        Client::enter(self.node.door, from, &self.node.way(&site(name)?).await?, encodings).await
     }
 
     /// Looks for as long as it is let.
@@ -106,7 +98,7 @@ impl Town {
                 _ => [127, 1 + (n / 60_000) as u8 % 100, (n / 250) as u8, (n % 250) as u8 + 2],
             };
             if socket.bind((from, 0).into()).is_ok()
-                && let Ok(mut stream) = socket.connect(self.door).await
+                && let Ok(mut stream) = socket.connect(self.node.door).await
             {
                 self.knocks.fetch_add(1, Ordering::Relaxed);
                 let said: &[u8] = match (n + n / 300) % 4 {

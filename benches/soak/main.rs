@@ -5,46 +5,41 @@
 //! twenty seconds of flood. It fails when somebody who looked was sent away, or when what a node holds has grown
 //! between its second quarter and its last.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a bench fails by panicking")]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "a bench fails by panicking")]
 
+#[path = "../../tests/stories/child.rs"]
+mod child;
 #[expect(dead_code, reason = "other benches have other ways in")]
 #[path = "../client.rs"]
 mod client;
 mod crowd;
+#[expect(dead_code, reason = "other benches ask for more")]
+#[path = "../machine.rs"]
+mod machine;
+#[path = "../node.rs"]
+mod node;
 mod plot;
 mod sites;
 
 use std::path::Path;
-use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use lucarne::clock::Clock;
-use lucarne::config::Config;
-use lucarne::demo::rehearsal::{Auditor, ByControl, Rehearsal};
-use lucarne::id::SiteName;
-use lucarne::node::open_desk;
+use lucarne::demo;
 use lucarne::rfb::encoding::number;
-use lucarne::{demo, tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crowd::Town;
+use node::{Node, free_port, site};
 use plot::Line;
 
 /// Between two looks at the node.
 const STEP: Duration = Duration::from_secs(5);
-
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+const SITES: [&str; 3] = ["steady", "resizes", "breaks"];
 
 /// What was seen of the node each time.
 #[derive(Default)]
@@ -64,54 +59,27 @@ fn main() -> Result<()> {
     runtime.block_on(soak())
 }
 
-fn settings(sites: &[(&str, std::net::SocketAddr)], viewers: u16, monitor: u16) -> String {
-    let mut text = format!(
-        "[node]\nname = \"soak\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:{viewers}\"\ncertificate = \"viewers.pem\"\nkey = \"viewers.key\"\nconnections_per_minute = 600\n[monitor]\nlisten = \"127.0.0.1:{monitor}\"\n"
-    );
-    for (name, address) in sites {
-        text += &format!(
-            "[[site]]\nname = {name:?}\nlabel = {name:?}\nkind = \"demo\"\naddress = \"{address}\"\nsecurity = \"none\"\n"
-        );
-    }
-    text
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 async fn soak() -> Result<()> {
     let seconds: u64 = std::env::var("LUCARNE_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(1800);
-    let dir = tempfile::TempDir::new()?;
-    tls::make_certificates(dir.path(), &["localhost".to_owned()])?;
-    let clock = Clock::system();
+    let (dir, clock) = (tempfile::TempDir::new()?, Clock::system());
     let mut sites = Vec::new();
-    for name in ["steady", "resizes", "breaks"] {
+    for name in SITES {
         let socket = TcpListener::bind("127.0.0.1:0").await?;
-        sites.push((name, socket.local_addr()?));
+        sites.push((site(name)?, socket.local_addr()?));
         match name {
             "steady" => drop(tokio::spawn(demo::serve(socket, clock.clone()))),
             "resizes" => drop(tokio::spawn(sites::serve(socket, sites::Habit::Resizes))),
             _ => drop(tokio::spawn(sites::serve(socket, sites::Habit::Breaks))),
         }
     }
-    let (viewers, monitor) = (free_port(), free_port());
-    let config = dir.path().join("lucarne.toml");
-    std::fs::write(&config, settings(&sites, viewers, monitor))?;
-    let links = open_desk(&Config::load(&config)?, &clock).await?.begin_and_close().await?;
-    let codes: Vec<String> = links.iter().map(|link| link.code.to_string()).collect();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
-    let node = Node(command.arg("serve").env("LUCARNE_CONFIG", &config).env("LUCARNE_LOG", "error").spawn()?);
-    let town = Arc::new(Town {
-        people: people(&dir.path().join("data"), &codes, &sites, &clock).await?,
-        door: ([127, 0, 0, 1], viewers).into(),
-        trust: client::trusting(&dir.path().join("ca.pem"))?,
-        clock: clock.clone(),
-        updates: 0.into(),
-        visits: 0.into(),
-        knocks: 0.into(),
-        lost: 0.into(),
-    });
+    let monitor = free_port()?;
+    let more = format!("connections_per_minute = 600\n[monitor]\nlisten = \"127.0.0.1:{monitor}\"\n");
+    let node = Node::begin(dir.path(), &sites, &more, &clock).await?;
+    for (site, _) in &sites {
+        node.show(site).await?;
+    }
+    let town =
+        Arc::new(Town { node, clock: clock.clone(), updates: 0.into(), visits: 0.into(), knocks: 0.into(), lost: 0.into() });
     for encodings in [vec![number::ZRLE], vec![number::TIGHT, number::QUALITY.start() + 8]] {
         tokio::spawn(Arc::clone(&town).resident([&encodings[..], &[number::DESKTOP_SIZE, number::LAST_RECT]].concat()));
     }
@@ -119,35 +87,22 @@ async fn soak() -> Result<()> {
         tokio::spawn(Arc::clone(&town).visitor(n));
     }
     tokio::spawn(reopen(Arc::clone(&town)));
-    let seen = watch(&town, &node, monitor, seconds).await?;
+    let seen = watch(&town, monitor, seconds).await?;
     report(&seen, &town, seconds)
-}
-
-/// Who looks and who shows; every site is shown.
-async fn people(data: &Path, codes: &[String], sites: &[(&str, std::net::SocketAddr)], clock: &Clock) -> Result<Rehearsal> {
-    let [rssi, admin] = codes else { bail!("the first two people have no codes") };
-    let sites = sites.iter().map(|(site, _)| SiteName::new(site).map_err(anyhow::Error::msg)).collect::<Result<Vec<_>>>()?;
-    let stage = ByControl { data: data.to_owned(), clock: clock.clone() };
-    let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
-    let people = Rehearsal::begin(stage, [rssi, admin], auditor, &sites).await?;
-    for site in &sites {
-        people.show(site).await?;
-    }
-    Ok(people)
 }
 
 /// Sites that were paused by what befell them are shown again, as a contact would.
 async fn reopen(town: Arc<Town>) {
     loop {
         town.clock.sleep(Duration::from_secs(4)).await;
-        for site in ["resizes", "breaks"] {
-            let Ok(site) = SiteName::new(site) else { return };
-            let _ = town.people.show(&site).await;
+        for name in ["resizes", "breaks"] {
+            let Ok(site) = site(name) else { return };
+            let _ = town.node.show(&site).await;
         }
     }
 }
 
-async fn watch(town: &Arc<Town>, node: &Node, monitor: u16, seconds: u64) -> Result<Seen> {
+async fn watch(town: &Arc<Town>, monitor: u16, seconds: u64) -> Result<Seen> {
     let (mut seen, mut before) = (Seen::default(), 0);
     let steps = seconds / STEP.as_secs();
     for step in 0..steps {
@@ -155,16 +110,14 @@ async fn watch(town: &Arc<Town>, node: &Node, monitor: u16, seconds: u64) -> Res
             tokio::spawn(Arc::clone(town).flood(20, 2_000));
         }
         town.clock.sleep(STEP).await;
-        let proc = format!("/proc/{}", node.0.id());
-        let status = std::fs::read_to_string(format!("{proc}/status"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        seen.memory.push(resident.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0);
+        let proc = format!("/proc/{}", town.node.program.0.id());
+        seen.memory.push(machine::resident(town.node.program.0.id()));
         seen.descriptors.push(std::fs::read_dir(format!("{proc}/fd"))?.count() as f64);
         seen.tasks.push(tasks(monitor).await?);
         let updates = town.updates.load(Ordering::Relaxed);
         seen.rate.push((updates - before) as f64 / STEP.as_secs_f64());
         before = updates;
-        seen.trace.push(size_of(&town.people.stage.data.join("trace")) as f64 / f64::from(1 << 20));
+        seen.trace.push(size_of(&town.node.people.stage.data.join("trace")) as f64 / f64::from(1 << 20));
         if step % 12 == 11 {
             let last = |values: &[f64]| values.last().copied().unwrap_or_default();
             println!(

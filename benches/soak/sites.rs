@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lucarne::clock::Clock;
+use lucarne::demo::greet;
 use lucarne::geometry::{Pixel, Rect, Size};
 use lucarne::picture::Picture;
 use lucarne::rfb::client::{ClientMessage, ClientStream};
 use lucarne::rfb::encoding::{number, raw};
-use lucarne::rfb::handshake::server::{Asked, Offer, ServerHandshake, server_init};
 use lucarne::rfb::server::{put_rect, put_update};
 use lucarne::rfb::{Buffer, PixelFormat, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,23 +31,10 @@ pub async fn serve(socket: TcpListener, habit: Habit) {
 
 async fn converse(mut stream: TcpStream, habit: Habit) -> Result<()> {
     let (clock, mut buffer) = (Clock::system(), Buffer::default());
-    let mut handshake = ServerHandshake::new(Offer::Nothing, [0; 16]);
     let mut size = Size::new(640, 480);
-    'greeting: loop {
-        while let Some((taken, asked)) = handshake.advance(buffer.unread())? {
-            buffer.consume(taken);
-            match asked {
-                Some(Asked::Send(bytes)) => stream.write_all(&bytes).await?,
-                Some(Asked::Decide(_)) => stream.write_all(&handshake.accept()).await?,
-                Some(Asked::Ready) => break 'greeting,
-                Some(Asked::StartTls) | None => {}
-            }
-        }
-        if stream.read_buf(buffer.room().ok_or_else(|| anyhow::anyhow!("room"))?).await? == 0 {
-            return Ok(());
-        }
+    if !greet(&mut stream, &mut buffer, size, "soak").await? {
+        return Ok(());
     }
-    stream.write_all(&server_init(size, &PixelFormat::NATIVE, "soak")).await?;
     let (started, mut messages, mut wanted, mut frame) = (clock.now(), ClientStream::default(), false, 0u32);
     let mut resized = clock.now();
     loop {

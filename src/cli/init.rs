@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::serve::lock;
 use crate::clock::Clock;
@@ -13,23 +13,23 @@ use crate::tls;
 
 const SETTINGS: &str = include_str!("lucarne.toml");
 
+/// What somebody wants of a new node.
+pub(super) struct Wishes<'a> {
+    /// Where store and trace lie; in the node's directory, if not said.
+    pub data: Option<&'a Path>,
+    pub hosts: &'a [String],
+    /// Who signs the certificates of workstations.
+    pub workstations: Option<&'a Path>,
+}
+
 /// On a node that has settings, only the codes are given, for whichever of the first people is not there yet.
-pub(super) async fn run(dir: &Path, data: Option<&Path>, hosts: &[String], clock: &Clock) -> Result<ExitCode> {
+pub(super) async fn run(dir: &Path, wishes: &Wishes<'_>, clock: &Clock) -> Result<ExitCode> {
     let settings = dir.join("lucarne.toml");
     let is_new = !settings.exists();
     if is_new {
-        let certs = dir.join("certs");
-        std::fs::create_dir_all(&certs).with_context(|| format!("{} cannot be made", certs.display()))?;
-        let here = ["localhost", "127.0.0.1"].map(str::to_owned);
-        let others: Vec<String> = hosts.iter().filter(|host| !here.contains(host)).cloned().collect();
-        tls::make_certificates(&certs, &[&others[..], &here].concat())?;
-        let data = data.unwrap_or(Path::new("data"));
-        private_dir(&dir.join(data))?;
-        // Whoever names a host wants to be reached by it.
-        let listen = if others.is_empty() { "\"127.0.0.1:5920\"" } else { "\"0.0.0.0:5920\"  " };
-        let text = SETTINGS.replacen("\"127.0.0.1:5920\"", listen, 1);
-        let text = text.replacen("data = \"data\"   ", &format!("data = {data:?}"), 1);
-        std::fs::write(&settings, text).with_context(|| format!("{} cannot be written", settings.display()))?;
+        begin(dir, &settings, wishes)?;
+    } else if wishes.workstations.is_some() {
+        bail!("{} is there already: write `ca` under its [workstations]", settings.display());
     }
     let config = Config::load(&settings)?;
     let _lock = lock(&config)?;
@@ -54,6 +54,41 @@ pub(super) async fn run(dir: &Path, data: Option<&Path>, hosts: &[String], clock
     println!("  lucarne -c {shown} enrol LOGIN --name \"First Last\"      (each of the two, with their own code)");
     println!("  lucarne -c {shown} login LOGIN");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Certificates, settings and an empty place for data.
+fn begin(dir: &Path, settings: &Path, wishes: &Wishes<'_>) -> Result<()> {
+    let certs = dir.join("certs");
+    std::fs::create_dir_all(&certs).with_context(|| format!("{} cannot be made", certs.display()))?;
+    let here = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let others: Vec<String> = wishes.hosts.iter().filter(|host| !here.contains(host)).cloned().collect();
+    tls::make_certificates(&certs, &[&others[..], &here].concat())?;
+    let data = wishes.data.unwrap_or(Path::new("data"));
+    private_dir(&dir.join(data))?;
+    // Whoever names a host wants to be reached by it.
+    let listen = if others.is_empty() { "127.0.0.1" } else { "0.0.0.0" };
+    let mut text = replaced(SETTINGS, "\"127.0.0.1:5920\"", &format!("\"{listen}:5920\""));
+    text = replaced(&text, "data = \"data\"", &format!("data = {data:?}"));
+    if let Some(ca) = wishes.workstations {
+        tls::certificates(ca)?;
+        let kept = certs.join("workstations-ca.pem");
+        std::fs::copy(ca, &kept).with_context(|| format!("{} cannot be written", kept.display()))?;
+        text = replaced(&text, "# tls_first = \"127.0.0.1:5921\"", &format!("tls_first = \"{listen}:5921\""));
+        text = replaced(&text, "# [workstations]", "[workstations]");
+        text = replaced(&text, "# ca = \"certs/agency-ca.pem\"", "ca = \"certs/workstations-ca.pem\"");
+    }
+    std::fs::write(settings, text).with_context(|| format!("{} cannot be written", settings.display()))
+}
+
+/// A setting in place of the one that is shown; what is said beside it stays in its column.
+fn replaced(text: &str, shown: &str, wanted: &str) -> String {
+    let longer = shown.len().saturating_sub(wanted.len());
+    let spaces = wanted.len().saturating_sub(shown.len());
+    let shown_with_room = format!("{shown}{}", " ".repeat(spaces));
+    if text.contains(&shown_with_room) {
+        return text.replacen(&shown_with_room, &format!("{wanted}{}", " ".repeat(longer)), 1);
+    }
+    text.replacen(shown, wanted, 1)
 }
 
 pub(super) fn private_dir(dir: &Path) -> Result<()> {

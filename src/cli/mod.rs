@@ -29,7 +29,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::governance::Secret;
 use crate::node::act::{Act, openapi};
-use session::Terminal;
+use crate::node::remote::Remote;
+use session::{Node, Terminal};
 
 /// See a remote screen, and do nothing else
 #[derive(Parser)]
@@ -47,8 +48,33 @@ struct Cli {
     /// Act by this token instead (LUCARNE_TOKEN: what is on a command line others can read)
     #[arg(long, global = true, env = "LUCARNE_TOKEN", hide = true, hide_env_values = true)]
     token: Option<String>,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
     #[command(subcommand)]
     command: Command,
+}
+
+/// A node that is ordered by HTTP, in place of this machine's.
+#[derive(clap::Args)]
+struct Elsewhere {
+    /// Order a node elsewhere, by HTTP: https://HOST:PORT of its [api]
+    #[arg(long, global = true, env = "LUCARNE_URL")]
+    url: Option<String>,
+    /// Who signed that node's certificate (PEM)
+    #[arg(long, global = true, env = "LUCARNE_CA")]
+    ca: Option<PathBuf>,
+    /// The certificate that this workstation is known by, and its key, in one file (PEM)
+    #[arg(long, global = true, env = "LUCARNE_IDENTITY")]
+    identity: Option<PathBuf>,
+}
+
+impl Elsewhere {
+    /// `None`: the node is this machine's.
+    fn node(&self, clock: &Clock) -> Result<Option<Remote>> {
+        let Some(url) = self.url.as_ref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let ca = self.ca.as_ref().context("say who signed that node's certificate: --ca FILE (`init` made certs/ca.pem)")?;
+        Ok(Some(Remote::new(url, ca, self.identity.as_deref(), clock)?))
+    }
 }
 
 #[derive(Subcommand)]
@@ -68,6 +94,9 @@ enum Command {
         /// Where store and trace lie; in the new directory, if not said
         #[arg(long)]
         data: Option<PathBuf>,
+        /// Who signs the certificates of the workstations that auditors look from (PEM); if not said, none is asked for
+        #[arg(long, value_name = "CA")]
+        workstations: Option<PathBuf>,
     },
     /// Run the node
     Serve {
@@ -159,7 +188,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let clock = Clock::system();
-    let Cli { config: path, json, session, token, command } = cli;
+    let Cli { config: path, json, session, token, elsewhere, command } = cli;
     let config = || -> Result<Config> { Ok(Config::load(&path)?) };
     let out = print::Output { json };
     match command {
@@ -167,7 +196,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             sandbox::harden()?;
             block_on(demo::run(port, clock))
         }
-        Command::Init { dir, hosts, data } => block_on(init::run(&dir, data.as_deref(), &hosts, &clock)),
+        Command::Init { dir, hosts, data, workstations } => {
+            let wishes = init::Wishes { data: data.as_deref(), hosts: &hosts, workstations: workstations.as_deref() };
+            block_on(init::run(&dir, &wishes, &clock))
+        }
         Command::Serve { log_json } => {
             logs(log_json);
             let config = config()?;
@@ -195,18 +227,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Migrate => block_on(serve::migrate(&config()?, &clock)),
         Command::Trace(command) => block_on(tail::run(&config()?, &command, &clock, json)),
         command => {
-            let config = config()?;
+            let node = match elsewhere.node(&clock)? {
+                Some(remote) => Node::There(remote),
+                None => Node::Here(Box::new(config()?)),
+            };
             let session = session.unwrap_or_else(session::default_session);
-            block_on(by_login(
-                &Terminal {
-                    config: &config,
-                    clock: &clock,
-                    out,
-                    session,
-                    token: token.filter(|token| !token.is_empty()).map(Secret::from),
-                },
-                command,
-            ))
+            let token = token.filter(|token| !token.is_empty()).map(Secret::from);
+            block_on(by_login(&Terminal { node, clock: &clock, out, session, token }, command))
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde_json::Value;
 use time::macros::format_description;
 
 use crate::governance::compliance::{Commitment, Standing};
@@ -74,37 +75,42 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             }
             password_note(*password_days);
         }
-        list => listed(list)?,
+        list => listed(list),
     }
     Ok(exit(outcome))
 }
 
 /// What answers by more than one line.
-fn listed(outcome: &Outcome) -> Result<()> {
+fn listed(outcome: &Outcome) {
     match outcome {
-        Outcome::Requests { requests } => waiting(requests)?,
-        Outcome::Accounts { accounts, .. } => accounts.iter().for_each(account),
-        Outcome::Engagements { engagements, .. } => engagements.iter().for_each(engagement),
+        Outcome::Requests { requests } => each(requests, waiting),
+        Outcome::Accounts { accounts, .. } => each(accounts, account),
+        Outcome::Engagements { engagements, .. } => each(engagements, engagement),
         Outcome::Checklist { state, checks } => {
             println!("{state:?}");
             checks.iter().for_each(rule);
         }
-        Outcome::Incidents { incidents, .. } => incidents.iter().for_each(incident),
-        Outcome::Workstations { workstations, .. } => workstations.iter().for_each(workstation),
-        Outcome::Papers { papers } => {
-            for (paperwork, paper) in papers {
-                println!("{:<10} {:<12} {}", paperwork.name(), paper.version, paper.sha256);
-            }
-        }
-        Outcome::Freezes { freezes } => frozen(freezes)?,
-        Outcome::Alerts { alerts } if alerts.is_empty() => println!("nothing waits"),
-        Outcome::Alerts { alerts } => alerts.iter().for_each(due),
+        Outcome::Incidents { incidents, .. } => each(incidents, incident),
+        Outcome::Workstations { workstations, .. } => each(workstations, workstation),
+        Outcome::Papers { papers } => each(papers, |(paperwork, paper)| {
+            println!("{:<10} {:<12} {}", paperwork.name(), paper.version, paper.sha256);
+        }),
+        Outcome::Freezes { freezes } => each(freezes, frozen),
+        Outcome::Alerts { alerts } => each(alerts, due),
         Outcome::Compliance { clauses } => compliance(clauses),
-        Outcome::Sites { sites } => sites.iter().for_each(site),
-        Outcome::Tokens { tokens } => tokens.iter().for_each(token),
+        Outcome::Sites { sites } => each(sites, site),
+        Outcome::Tokens { tokens } => each(tokens, token),
         _ => {}
     }
-    Ok(())
+}
+
+/// Each of a list; that there is none is said too.
+fn each<'a, T: 'a>(list: impl IntoIterator<Item = &'a T, IntoIter: ExactSizeIterator>, print: impl Fn(&T)) {
+    let list = list.into_iter();
+    if list.len() == 0 {
+        println!("none");
+    }
+    list.for_each(print);
 }
 
 /// What scripts learn from how a command ends.
@@ -132,22 +138,39 @@ fn token(token: &Token) {
     println!("{}  until {}, {used}  {}: {}", token.id, token.ends.date(), token.label, rights.join(", "));
 }
 
-fn waiting(requests: &[Waiting]) -> Result<()> {
-    for Waiting { request, asked_by, about } in requests {
-        let (by, about) = (asked_by.as_deref().unwrap_or("?"), about.as_deref().unwrap_or("-"));
-        let (id, name, day) = (&request.id, request.change.name(), request.at.date());
-        println!("{id}  {name:<8} about {about:<16} asked by {by} on {day}");
-        println!("    {}", serde_json::to_string(&request.change)?);
-    }
-    Ok(())
+fn waiting(Waiting { request, asked_by, about }: &Waiting) {
+    let (by, about) = (asked_by.as_deref().unwrap_or("?"), about.as_deref().unwrap_or("-"));
+    let (id, name, day) = (&request.id, request.change.name(), request.at.date());
+    println!("{id}  {name:<8} about {about:<16} asked by {by} on {day}");
+    // All of it: whoever approves must not wonder what else there is.
+    let change = serde_json::to_value(&request.change).unwrap_or_default();
+    // The first line says which change it is.
+    let fields = fields("", &change).into_iter().filter(|(field, _)| field != "change");
+    fields.for_each(|(field, value)| println!("{:<24} {field:<18} {value}", ""));
 }
 
-fn frozen(freezes: &[Frozen]) -> Result<()> {
-    for Frozen { freeze, by } in freezes {
-        let by = by.as_deref().unwrap_or("?");
-        println!("{}  {}  by {by} on {}  {}", freeze.id, freeze.scope, freeze.at.date(), freeze.reason);
+/// What a value holds, by name; what is not there is left out.
+fn fields(name: &str, value: &Value) -> Vec<(String, String)> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Object(parts) => {
+            let inner = |part: &String| match name {
+                name if name.is_empty() || name == part => part.clone(),
+                name => format!("{name}.{part}"),
+            };
+            parts.iter().flat_map(|(part, value)| fields(&inner(part), value)).collect()
+        }
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            vec![(name.to_owned(), list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))]
+        }
+        Value::String(text) => vec![(name.to_owned(), text.clone())],
+        other => vec![(name.to_owned(), other.to_string())],
     }
-    Ok(())
+}
+
+fn frozen(Frozen { freeze, by }: &Frozen) {
+    let by = by.as_deref().unwrap_or("?");
+    println!("{}  {}  by {by} on {}  {}", freeze.id, freeze.scope, freeze.at.date(), freeze.reason);
 }
 
 fn alerted(mailed: &[String], without_address: &[String], webhook: bool) {

@@ -16,11 +16,24 @@ use crate::config::Config;
 use crate::governance::Secret;
 use crate::node::act::{Act, Order, Outcome};
 use crate::node::control;
+use crate::node::remote::Remote;
 
 /// Nobody answers.
 #[derive(Debug, thiserror::Error)]
-#[error("no node runs on {}; start it with `lucarne serve`, then try again", .0.display())]
-pub(super) struct NoNode(PathBuf);
+pub(super) enum NoNode {
+    #[error("no node runs on {}; start it with `lucarne serve`, then try again", .0.display())]
+    Here(PathBuf),
+    #[error("nobody answers at {0}; its [api] has to listen there, and the ways between to let you through")]
+    There(String),
+}
+
+/// The node that is ordered.
+pub(super) enum Node {
+    /// Of this machine, by its control socket.
+    Here(Box<Config>),
+    /// By HTTP.
+    There(Remote),
+}
 
 /// What the file keeps: it is the user's alone.
 #[derive(Default, Serialize, Deserialize)]
@@ -33,7 +46,7 @@ struct Kept {
 
 /// Whence orders are given: to which node, and by whom.
 pub(super) struct Terminal<'a> {
-    pub config: &'a Config,
+    pub node: Node,
     pub clock: &'a Clock,
     pub out: Output,
     /// The file of the login.
@@ -74,7 +87,7 @@ pub(super) async fn entry(terminal: &Terminal<'_>, command: EntryCommand) -> Res
     match command {
         EntryCommand::Enrol { login, name } => {
             let code = ask("One-time code (both halves, with a hyphen between)")?;
-            let password = ask("The password that you choose, at least 10 characters of 4 kinds")?;
+            let password = ask_password("The password that you choose, at least 10 characters of 4 kinds")?;
             terminal.order_without_login(Act::Enrol { login, name, code, password }).await
         }
         EntryCommand::Login { login } => terminal.log_in(login).await,
@@ -87,9 +100,9 @@ pub(super) async fn entry(terminal: &Terminal<'_>, command: EntryCommand) -> Res
         }
         EntryCommand::Whoami => terminal.order(Act::WhoAmI).await,
         EntryCommand::Password { login } => {
-            let old = ask("Old password")?;
+            let old = ask_password("Old password")?;
             let code = optional(ask("Six digits, or a recovery code")?);
-            let new = ask("New password, at least 10 characters of 4 kinds, none of your last 12")?;
+            let new = ask_password("New password, at least 10 characters of 4 kinds, none of your last 12")?;
             let device = terminal.kept().device;
             terminal.order_without_login(Act::ChangePassword { login, old, code, device, new }).await
         }
@@ -106,16 +119,26 @@ pub(super) fn sha256_of(file: &std::path::Path) -> Result<String> {
     Ok(crate::id::hex(&sha2::Sha256::digest(bytes)))
 }
 
-/// A secret from standard input: one line. At a terminal it is asked for.
+/// What is good once, from standard input: one line. At a terminal it is asked for.
 pub(super) fn ask(what: &str) -> Result<Secret> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprint!("{what} (it shows as you type): ");
+        eprint!("{what}: ");
         std::io::stderr().flush()?;
     }
     let mut line = Zeroizing::new(String::new());
     stdin.lock().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).into())
+}
+
+/// A password, which does not show as it is typed.
+fn ask_password(what: &str) -> Result<Secret> {
+    if !std::io::stdin().is_terminal() {
+        return ask(what);
+    }
+    eprint!("{what} (it does not show): ");
+    std::io::stderr().flush()?;
+    Ok(Zeroizing::new(rpassword::read_password()?).as_str().into())
 }
 
 /// An empty line is none.
@@ -145,7 +168,7 @@ impl Terminal<'_> {
     async fn log_in(&self, login: String) -> Result<ExitCode> {
         let kept = self.kept();
         let device = kept.device.filter(|_| kept.login == login);
-        let (password, code) = (ask("Password")?, optional(ask("Six digits, or a recovery code")?));
+        let (password, code) = (ask_password("Password")?, optional(ask("Six digits, or a recovery code")?));
         let act = Act::Login { login: login.clone(), password, code, device };
         let outcome = self.ask_node(&Order { token: None, act }).await?;
         if let Outcome::Welcome { token, device, .. } = &outcome {
@@ -182,9 +205,12 @@ impl Terminal<'_> {
     }
 
     async fn ask_node(&self, order: &Order) -> Result<Outcome> {
-        match control::order(&self.config.data, order, self.clock).await? {
-            Some(outcome) => Ok(outcome),
-            None => Err(NoNode(self.config.data.clone()).into()),
+        match &self.node {
+            Node::Here(config) => {
+                let outcome = control::order(&config.data, order, self.clock).await?;
+                outcome.ok_or_else(|| NoNode::Here(config.data.clone()).into())
+            }
+            Node::There(remote) => remote.order(order, self.clock).await?.ok_or_else(|| NoNode::There(remote.name()).into()),
         }
     }
 }

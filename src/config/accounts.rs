@@ -3,8 +3,8 @@
 use time::Duration;
 use toml::Spanned;
 
-use super::networks;
 use super::written::{self, At};
+use super::{Workstations, networks};
 use crate::governance::{Policy, Premises, Profile};
 
 /// The rules about people, and what hashing a password costs.
@@ -13,7 +13,7 @@ pub struct Accounts {
     pub policy: Policy,
     /// Mebibytes and passes of Argon2id; `None`: 64 and 3.
     pub hashing: Option<(u32, u32)>,
-    /// From which networks people of each role work.
+    /// From which networks, and from which machines, people of each role work.
     pub premises: Premises,
 }
 
@@ -21,7 +21,7 @@ pub struct Accounts {
 const MEBIBYTES: std::ops::RangeInclusive<u32> = 19..=1024;
 const PASSES: std::ops::RangeInclusive<u32> = 2..=20;
 
-pub(super) fn checked(written: written::Accounts) -> Result<Accounts, At> {
+pub(super) fn checked(written: written::Accounts, workstations: &Workstations) -> Result<Accounts, At> {
     let hashing = match written.hashing {
         None => None,
         Some(hashing) => {
@@ -50,11 +50,11 @@ pub(super) fn checked(written: written::Accounts) -> Result<Accounts, At> {
         inactive: Duration::days(within(written.inactive_days, 1..=365, "accounts.inactive_days")?),
         second_factor_for_all: matches!(written.second_factor, written::SecondFactor::All),
         idle: Duration::minutes(within(written.idle_minutes, 1..=60, "accounts.idle_minutes")?),
-        // Of a section of their own.
-        workstations: None,
+        workstations: workstations.demand,
     };
     let premises = written.networks.into_iter().map(|(role, networks)| {
         networks::checked(Some(networks), &format!("accounts.networks.{}", role.name())).map(|networks| (role, networks))
     });
-    Ok(Accounts { policy, hashing, premises: Premises::new(premises.collect::<Result<Vec<_>, _>>()?) })
+    let premises = Premises::new(premises.collect::<Result<Vec<_>, _>>()?, workstations.desks.clone());
+    Ok(Accounts { policy, hashing, premises })
 }

@@ -102,10 +102,11 @@ pub fn nftables(flows: &[Flow], user: &str) -> String {
         }
         let _ = writeln!(rules, "        iif != \"lo\" {} dport {} drop", flow.protocol, flow.port);
     }
-    rules.push_str("    }\n    chain output {\n        type filter hook output priority 0; policy accept;\n");
+    // What no process sends (answers of the kernel, neighbours of IPv6) has no user, and is none of ours.
     let _ = writeln!(
         rules,
-        "        meta skuid != {user} accept\n        oif \"lo\" accept\n        ct state established,related accept"
+        "    }}\n    chain output {{\n        type filter hook output priority 0; policy accept;\n        meta skuid {user} jump node\n    }}\n    \
+         chain node {{\n        oif \"lo\" accept\n        ct state established,related accept"
     );
     for flow in flows.iter().filter(|flow| flow.way == Way::Out && flow.is_outside()) {
         for rule in sources(&flow.peer, "daddr") {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::geometry::Rect;
-use crate::governance::{Kind, Policy};
+use crate::governance::Kind;
 use crate::id::{SiteName, hex};
 use crate::network::Networks;
 use crate::notify::Ways;
@@ -26,6 +26,7 @@ use crate::rfb::request::Jpeg;
 use crate::tls::Trust;
 pub use accounts::Accounts;
 pub use store::Postgres;
+use workstations::Doors;
 pub use workstations::Workstations;
 use written::At;
 
@@ -187,10 +188,9 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         }
         sites.push(site);
     }
-    let (accounts, workstations) = (
-        accounts::checked(written.accounts)?,
-        workstations::checked(written.workstations, written.viewers.tls_first.is_some(), folder)?,
-    );
+    let doors = Doors { tunnel: written.viewers.tls_first.is_some(), api: written.api.is_some() };
+    let workstations = workstations::checked(written.workstations, doors, folder)?;
+    let accounts = accounts::checked(written.accounts, &workstations)?;
     let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
     Ok(Config {
         node: written.node.name.into_inner(),
@@ -199,7 +199,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         api: written.api.map(checked_api).transpose()?,
         monitor,
         postgres: store::checked(written.store, folder)?,
-        accounts: Accounts { policy: Policy { workstations: workstations.demand, ..accounts.policy }, ..accounts },
+        accounts,
         workstations,
         alerts: alerts::checked(written.alerts, folder)?,
         sites,

@@ -1,27 +1,38 @@
-//! `[workstations]`: how auditors' machines are known, and what is asked of them.
+//! `[workstations]`: how people's machines are known, and what is asked of them.
 
 use std::path::{Path, PathBuf};
 
 use time::Duration;
 
 use super::written::{self, At};
+use crate::governance::Desks;
 use crate::governance::engagement::Class;
 use crate::governance::workstation::Demand;
 
 #[derive(Debug, Clone, Default)]
 pub struct Workstations {
-    /// Who signs their certificates: at the TLS-first door each must then show one.
+    /// Who signs their certificates: at the TLS-first door each must then show one, and at that of orders each may.
     pub ca: Option<PathBuf>,
     /// Lists of those that were revoked.
     pub revocations: Vec<PathBuf>,
+    /// Of those that auditors look from.
     pub demand: Option<Demand>,
+    /// Of those that people order from.
+    pub desks: Desks,
 }
 
-/// `tls_first`: whether there is a door at which certificates can be shown.
-pub(super) fn checked(written: written::Workstations, tls_first: bool, folder: &Path) -> Result<Workstations, At> {
+/// Where certificates can be shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doors {
+    pub tunnel: bool,
+    pub api: bool,
+}
+
+pub(super) fn checked(written: written::Workstations, doors: Doors, folder: &Path) -> Result<Workstations, At> {
+    let class = written.required_from.as_ref().map(toml::Spanned::span);
+    let orders = written.orders.as_ref().map(toml::Spanned::span);
     let Some(ca) = written.ca else {
-        let class = written.required_from.map(|class| class.span());
-        let spans = [class, written.posture_days.map(|days| days.span()), written.revocations.map(|lists| lists.span())];
+        let spans = [class, orders, written.posture_days.map(|days| days.span()), written.revocations.map(|lists| lists.span())];
         return match spans.into_iter().flatten().next() {
             Some(span) => {
                 Err(At::new(span, "workstations", "workstations are known by certificates; add `ca = \"agency-ca.pem\"`"))
@@ -29,17 +40,29 @@ pub(super) fn checked(written: written::Workstations, tls_first: bool, folder: &
             None => Ok(Workstations::default()),
         };
     };
-    if !tls_first {
-        let problem = "certificates are shown at the TLS-first door; add `tls_first = \"0.0.0.0:5921\"` under [viewers]";
+    if let Some(class) = class.filter(|_| !doors.tunnel) {
+        let problem = "auditors show certificates at the TLS-first door; add `tls_first = \"0.0.0.0:5921\"` under [viewers]";
+        return Err(At::new(class, "workstations.required_from", problem));
+    }
+    if let Some(orders) = orders.filter(|_| !doors.api) {
+        let problem = "orders come from workstations by HTTP; add `listen = \"0.0.0.0:5943\"` under [api]";
+        return Err(At::new(orders, "workstations.orders", problem));
+    }
+    if !doors.tunnel && !doors.api {
+        let problem = "certificates are shown at the TLS-first door and with orders by HTTP; add `tls_first = \"0.0.0.0:5921\"` under [viewers], or [api]";
         return Err(At::new(ca.span(), "workstations.ca", problem));
     }
-    let posture = match written.posture_days {
+    let freshness = match written.posture_days {
         None => None,
         Some(days) if (1..=365).contains(days.as_ref()) => Some(Duration::days(days.into_inner())),
         Some(days) => return Err(At::new(days.span(), "workstations.posture_days", "write a number of days from 1 to 365")),
     };
     let from = written.required_from.map_or(Class::C1, toml::Spanned::into_inner);
     let lists = written.revocations.map(toml::Spanned::into_inner).unwrap_or_default();
-    let revocations = lists.into_iter().map(|list| folder.join(list)).collect();
-    Ok(Workstations { ca: Some(folder.join(ca.into_inner())), revocations, demand: Some(Demand { from, posture }) })
+    Ok(Workstations {
+        ca: Some(folder.join(ca.into_inner())),
+        revocations: lists.into_iter().map(|list| folder.join(list)).collect(),
+        demand: doors.tunnel.then_some(Demand { from, freshness }),
+        desks: Desks { roles: written.orders.map(toml::Spanned::into_inner).unwrap_or_default(), freshness },
+    })
 }

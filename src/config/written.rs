@@ -1,6 +1,6 @@
 //! The settings as people write them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Range;
@@ -138,6 +138,7 @@ pub(super) struct Workstations {
     pub revocations: Option<Spanned<Vec<PathBuf>>>,
     pub required_from: Option<Spanned<Class>>,
     pub posture_days: Option<Spanned<i64>>,
+    pub orders: Option<Spanned<BTreeSet<Role>>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::clock::Clock;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 use crate::picture::Picture;
 use crate::rfb::client::{ClientMessage, ClientStream};
 use crate::rfb::encoding::{number, raw, tight};
@@ -55,7 +55,7 @@ struct Wish {
 async fn client(mut stream: TcpStream, clock: &Clock) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Buffer::default();
-    if !greet(&mut stream, &mut buffer).await? {
+    if !greet(&mut stream, &mut buffer, SIZE, "Cabinet fictif").await? {
         return Ok(());
     }
     let started = clock.now();
@@ -91,7 +91,8 @@ async fn client(mut stream: TcpStream, clock: &Clock) -> std::io::Result<()> {
     }
 }
 
-async fn greet(stream: &mut TcpStream, buffer: &mut Buffer) -> std::io::Result<bool> {
+/// A server's part of the handshake, without security. False: the client left.
+pub async fn greet(stream: &mut TcpStream, buffer: &mut Buffer, size: Size, name: &str) -> std::io::Result<bool> {
     let mut handshake = ServerHandshake::new(Offer::Nothing, [0; 16]);
     loop {
         let Some((taken, asked)) = handshake.advance(buffer.unread()).map_err(std::io::Error::other)? else {
@@ -107,7 +108,7 @@ async fn greet(stream: &mut TcpStream, buffer: &mut Buffer) -> std::io::Result<b
             Some(Asked::Send(bytes)) => stream.write_all(&bytes).await?,
             Some(Asked::Decide(_)) => stream.write_all(&handshake.accept()).await?,
             Some(Asked::Ready) => {
-                stream.write_all(&server_init(SIZE, &PixelFormat::NATIVE, "Cabinet fictif")).await?;
+                stream.write_all(&server_init(size, &PixelFormat::NATIVE, name)).await?;
                 return Ok(true);
             }
         }

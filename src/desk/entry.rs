@@ -2,7 +2,6 @@
 //! hash. Guessing is slowed down by account and device, and a right password is worth nothing while it is.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
@@ -15,7 +14,7 @@ use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::lockout::{Failures, Way};
 use crate::governance::password::{Age, HISTORY};
-use crate::governance::{Account, Login, Occasion, Paperwork, Refusal, Right, Role, Roles};
+use crate::governance::{Account, Login, Occasion, Paperwork, Refusal, Right, Role, Roles, Whence};
 use crate::id::{AccountId, random};
 use crate::store::{Accounts, FourEyes, Work};
 use crate::trace::Event;
@@ -33,8 +32,7 @@ pub struct Knock<'a> {
     pub code: Option<&'a str>,
     /// What this device was given when somebody logged in from it before.
     pub device: Option<&'a str>,
-    /// `None`: on the node's own machine.
-    pub from: Option<IpAddr>,
+    pub from: &'a Whence,
 }
 
 /// Somebody who opens an account by its one-time code.
@@ -45,8 +43,7 @@ pub struct Newcomer<'a> {
     pub name: Option<&'a str>,
     pub code: &'a str,
     pub password: &'a str,
-    /// `None`: on the node's own machine.
-    pub from: Option<IpAddr>,
+    pub from: &'a Whence,
 }
 
 /// Somebody is in.
@@ -119,7 +116,7 @@ impl Desk {
         // Only now: it tells that all else was right. Who may take rights away comes in from anywhere, as each order is
         // asked again.
         if !account.roles.may(Right::TakeAway, None) {
-            self.premises.admit(&account.roles, knock.from)?;
+            self.premises.admit(&account.roles, knock.from, now)?;
         }
         let (token, device) = (letters::<26>(), knock.device.filter(|_| !bucket.is_empty()));
         let device = device.map_or_else(letters::<26>, |device| Zeroizing::new(device.to_owned()));
@@ -134,6 +131,7 @@ impl Desk {
         let charter = work.paper(Paperwork::Charter).await?;
         let event = Event::new("auth.succeeded").outcome("ok").public("method", "password");
         let event = event.public("second_factor", knock.code.is_some()).public("known_device", !bucket.is_empty());
+        let event = knock.from.workstation().into_iter().fold(event, |event, id| event.sealed("workstation", id.as_str()));
         self.record(work, event.sealed("account", account.id.as_str()).sealed("login", account.login.as_str())).await?;
         let password_days = match self.policy.passwords.age(account.password_set, now) {
             Age::Ending(days) => Some(days),
@@ -212,7 +210,7 @@ impl Desk {
         let Newcomer { login, name, code, password, from } = *newcomer;
         let login = Login::try_from(login.to_owned()).map_err(DeskError::Invalid)?;
         let account = self.enrolling(&login, name, code).await?;
-        self.premises.admit(&account.roles, from)?;
+        self.premises.admit(&account.roles, from, self.clock.wall())?;
         self.policy.passwords.check(password, &account.login, &account.name).map_err(DeskError::Invalid)?;
         let former = self.store.passwords(&account.id, HISTORY - 1).await?;
         self.is_none_of(password, &former).await?;

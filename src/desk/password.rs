@@ -135,7 +135,7 @@ impl Desk {
         // What else is wrong is told to the account's owner alone, and counts against nobody. The digits are not used up
         // by it.
         self.show_factor(&self.store.begin().await?, &account, knock.code).await?;
-        self.premises.admit(&account.roles, knock.from)?;
+        self.premises.admit(&account.roles, knock.from, now)?;
         let work = self.store.begin().await?;
         work.forget_failures(&account.id, &bucket).await?;
         work.commit().await?;

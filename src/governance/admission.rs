@@ -145,7 +145,7 @@ pub fn admit(request: &Request, ticket: Option<TicketFacts>, now: OffsetDateTime
         // One that shows nothing may be the right one, come the wrong way.
         return Err(if request.certificate.is_some() { Refusal::OtherWorkstation } else { Refusal::NeedsTunnel });
     }
-    ticket.looking.premises.admit(&account.roles, Some(request.from))?;
+    ticket.looking.premises.hold(&account.roles, request.from)?;
     first_refusal(&ticket.looking.checklist(now))?;
     Ok(Admission {
         session: SessionId::random(),

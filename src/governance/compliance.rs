@@ -244,7 +244,7 @@ fn reviews(facts: &Facts) -> Option<String> {
 }
 
 fn posture(facts: &Facts) -> Option<String> {
-    let asked = facts.policy.workstations.is_some_and(|demand| demand.posture.is_some());
+    let asked = facts.policy.workstations.is_some_and(|demand| demand.freshness.is_some());
     unless(asked, "workstations.posture_days is not set: nothing is asked").or_else(|| classes(facts))
 }
 

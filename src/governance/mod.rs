@@ -29,7 +29,7 @@ pub use freeze::Freeze;
 pub use incident::Incident;
 pub use password::{Profile, Secret};
 pub use policy::{Paper, Paperwork, Policy};
-pub use premises::Premises;
+pub use premises::{Desks, Premises, Whence};
 pub use refusal::{Refusal, Verdict};
 pub use role::{Right, Role, Roles};
 pub use site::{Kind, Standing};

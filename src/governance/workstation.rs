@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, OffsetDateTime};
 
+use super::admission::first_refusal;
 use super::engagement::Class;
 use super::{Check, Refusal};
 use crate::id::WorkstationId;
@@ -43,16 +44,18 @@ impl Posture {
     }
 }
 
-/// What is asked of workstations.
+/// How old what was declared may be; `None`: nothing need be declared.
+pub type Freshness = Option<Duration>;
+
+/// What is asked of workstations that somebody looks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     /// The least class of engagements that are looked at from registered workstations alone.
     pub from: Class,
-    /// How old what was declared may be; `None`: nothing need be declared.
-    pub posture: Option<Duration>,
+    pub freshness: Freshness,
 }
 
-/// Where somebody looks from.
+/// At which machine somebody is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Workplace {
     /// It has shown no certificate.
@@ -66,14 +69,23 @@ impl Workplace {
     /// What a workstation must have for an engagement of a class, each with its rule. One that was retired is refused
     /// wherever it shows its certificate.
     pub fn checks(&self, demand: Option<&Demand>, class: Class, now: OffsetDateTime) -> Vec<Check> {
-        let demand = demand.filter(|demand| class >= demand.from);
+        let asked = demand.filter(|demand| class >= demand.from).map(|demand| demand.freshness);
+        self.against(asked, Refusal::NeedsTunnel, now)
+    }
+
+    /// The same for orders by HTTP, if anything is asked.
+    pub fn may_order(&self, asked: Option<Freshness>, now: OffsetDateTime) -> Result<(), Refusal> {
+        first_refusal(&self.against(asked, Refusal::NeedsCertificate, now))
+    }
+
+    fn against(&self, asked: Option<Freshness>, bare: Refusal, now: OffsetDateTime) -> Vec<Check> {
         let known = match self {
             Self::Registered(workstation) => workstation.stands(now).err(),
-            Self::Bare => demand.map(|_| Refusal::NeedsTunnel),
-            Self::Unregistered => demand.map(|_| Refusal::WorkstationUnknown),
+            Self::Bare => asked.map(|_| bare),
+            Self::Unregistered => asked.map(|_| Refusal::WorkstationUnknown),
         };
         let mut checks = vec![Check::new("R50", known)];
-        if let (Self::Registered(Workstation { posture, .. }), Some(longest)) = (self, demand.and_then(|demand| demand.posture)) {
+        if let (Self::Registered(Workstation { posture, .. }), Some(longest)) = (self, asked.flatten()) {
             let stale = |day: Option<Date>| day.is_none_or(|day| now.date() - day > longest);
             checks.push(Check::new("R30", stale(posture.system).then_some(Refusal::SystemStale)));
             checks.push(Check::new("R31", stale(posture.antivirus).then_some(Refusal::AntivirusStale)));

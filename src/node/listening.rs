@@ -78,7 +78,7 @@ pub(super) async fn listen(
         Some(api) => {
             let socket = bind(api.listen).await?;
             let bound = socket.local_addr()?;
-            let tls = Arc::clone(in_band_door);
+            let tls = Arc::clone(tunnel_door);
             let from = (api.networks.clone(), Balancers::new(api.balancers.clone()));
             let work = web::api(socket, from, tls, Arc::clone(shared), clock.clone());
             serve("orders by HTTP are no longer taken", work, tasks);

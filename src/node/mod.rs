@@ -18,6 +18,7 @@ mod people;
 mod perform;
 mod pools;
 mod post;
+pub mod remote;
 mod showing;
 mod site;
 mod tokens;

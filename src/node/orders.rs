@@ -10,7 +10,7 @@ use super::Shared;
 use super::act::{Act, Order, Outcome, openapi};
 use crate::governance::{Secret, Verdict};
 use crate::viewer::{Ends, Gate, whose};
-use crate::web::{Answer, Orders};
+use crate::web::{Answer, Orders, Origin};
 
 impl Orders for Shared {
     fn knows(&self, address: SocketAddr) -> bool {
@@ -33,7 +33,7 @@ impl Orders for Shared {
 
     async fn order(
         self: &Arc<Self>,
-        from: SocketAddr,
+        from: Origin,
         token: Option<Secret>,
         act: &str,
         says: Map<String, Value>,
@@ -46,7 +46,7 @@ impl Orders for Shared {
             Ok(act) => act,
             Err(message) => return (Answer::Unreadable, not_done(message)),
         };
-        let shared = Arc::clone(self);
+        let (shared, address) = (Arc::clone(self), from.address.ip());
         // Once begun, an act is finished, whoever waits for its answer.
         let done = tokio::spawn(async move { shared.perform_from(Order { token, act }, Some(from)).await }).await;
         let outcome = done.unwrap_or_else(|error| {
@@ -61,8 +61,8 @@ impl Orders for Shared {
             _ => Answer::Done,
         };
         // Programs do not log in: what their tokens do makes an address known.
-        if is_in || (matches!(answer, Answer::Done) && !self.is_known(from.ip())) {
-            self.remember(from.ip()).await;
+        if is_in || (matches!(answer, Answer::Done) && !self.is_known(address)) {
+            self.remember(address).await;
         }
         (answer, serde_json::to_value(&outcome).unwrap_or_default())
     }

@@ -8,11 +8,12 @@ use time::format_description::well_known::Rfc3339;
 use super::Shared;
 use super::act::{Act, Order, Outcome};
 use crate::desk::{Actor, DeskError, Knock, Newcomer};
-use crate::governance::{Refusal, Secret};
+use crate::governance::{Refusal, Secret, Whence};
 use crate::id::SiteName;
 use crate::store::StoreError;
+use crate::tls::Card;
 use crate::viewer::{Ending, Gate, whose};
-use crate::web::Orders;
+use crate::web::{self, Orders};
 
 pub(super) fn done(message: impl Into<String>) -> Outcome {
     Outcome::Done { message: message.into() }
@@ -29,8 +30,10 @@ impl Shared {
     }
 
     /// The same, ordered from an address; `None`: on the node's own machine.
-    pub(super) async fn perform_from(&self, order: Order, from: Option<SocketAddr>) -> Outcome {
+    pub(super) async fn perform_from(&self, order: Order, from: Option<web::Origin>) -> Outcome {
         let (name, way_in) = (order.act.name(), order.act.right().is_none());
+        let card = from.as_ref().and_then(|from| from.card.clone());
+        let from = from.map(|from| from.address);
         let known = from.is_some_and(|from| self.is_known(from.ip()));
         if let (true, Some(from)) = (way_in, from)
             && let Err(cause) = self.may_try(from.ip(), known)
@@ -38,13 +41,9 @@ impl Shared {
             Orders::limited(self, from, cause);
             return Refusal::Busy.into();
         }
-        let place = from.map(|from| from.ip());
-        let (actor, outcome) = match self.actor(&order, place).await {
-            Ok(actor) => {
-                let outcome = self.carry_out(actor.as_ref(), order.act, place).await;
-                (actor, outcome)
-            }
-            Err((actor, error)) => (actor, Err(error)),
+        let (actor, outcome) = match self.whence(from, card.as_deref()).await {
+            Ok(whence) => self.perform_at(order, &whence).await,
+            Err(error) => (None, Err(error.into())),
         };
         if actor.is_some() || outcome.is_ok() {
             self.changed.notify_one();
@@ -71,6 +70,23 @@ impl Shared {
         }
     }
 
+    async fn perform_at(&self, order: Order, whence: &Whence) -> (Option<Actor>, anyhow::Result<Outcome>) {
+        match self.actor(&order, whence).await {
+            Ok(actor) => {
+                let outcome = self.carry_out(actor.as_ref(), order.act, whence).await;
+                (actor, outcome)
+            }
+            Err((actor, error)) => (actor, Err(error)),
+        }
+    }
+
+    /// Where somebody is who orders. A certificate that was revoked since it was shown is none.
+    async fn whence(&self, from: Option<SocketAddr>, card: Option<&Card>) -> Result<Whence, DeskError> {
+        let Some(from) = from else { return Ok(Whence::Here) };
+        let card = card.filter(|card| self.trusts(card));
+        self.desk.ordering_from(from.ip(), card.map(|card| card.fingerprint)).await
+    }
+
     /// Whether somebody may try to come in, by what the address has tried before.
     fn may_try(&self, from: IpAddr, known: bool) -> Result<(), &'static str> {
         self.ways_in.check(from, known)?;
@@ -91,7 +107,7 @@ impl Shared {
     }
 
     /// Who orders, if the act is not a way in; and whether that person's role allows it, at the site that it is about.
-    async fn actor(&self, order: &Order, from: Option<IpAddr>) -> Result<Option<Actor>, (Option<Actor>, anyhow::Error)> {
+    async fn actor(&self, order: &Order, whence: &Whence) -> Result<Option<Actor>, (Option<Actor>, anyhow::Error)> {
         let Some(right) = order.act.right() else { return Ok(None) };
         let token = order.token.as_ref().ok_or_else(|| (None, DeskError::Refused(Refusal::SessionOver).into()))?;
         let actor = self.desk.actor(token.as_str()).await.map_err(|error| (None, error.into()))?;
@@ -104,14 +120,15 @@ impl Shared {
             _ => None,
         };
         let from_anywhere = right.takes_away() && !actor.is_lent();
-        let on_premises = || if from_anywhere { Ok(()) } else { self.desk.premises().admit(&actor.account().roles, from) };
+        let (premises, roles, now) = (self.desk.premises(), &actor.account().roles, self.clock.wall());
+        let on_premises = || if from_anywhere { Ok(()) } else { premises.admit(roles, whence, now) };
         match actor.may(right, site.as_ref()).and_then(|()| on_premises()) {
             Ok(()) => Ok(Some(actor)),
             Err(refusal) => Err((Some(actor), DeskError::Refused(refusal).into())),
         }
     }
 
-    async fn carry_out(&self, actor: Option<&Actor>, act: Act, from: Option<IpAddr>) -> anyhow::Result<Outcome> {
+    async fn carry_out(&self, actor: Option<&Actor>, act: Act, from: &Whence) -> anyhow::Result<Outcome> {
         match actor {
             None => self.enter(act, from).await,
             Some(actor) => match act {
@@ -169,7 +186,7 @@ impl Shared {
     }
 
     /// The ways in.
-    async fn enter(&self, act: Act, from: Option<IpAddr>) -> anyhow::Result<Outcome> {
+    async fn enter(&self, act: Act, from: &Whence) -> anyhow::Result<Outcome> {
         match act {
             Act::Enrol { login, name, code, password } => {
                 let (name, code, password) = (name.as_deref(), code.as_str(), password.as_str());

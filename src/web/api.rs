@@ -27,7 +27,7 @@ use tokio_rustls::server::TlsStream;
 use crate::clock::Clock;
 use crate::governance::{Secret, Verdict};
 use crate::network::Networks;
-use crate::tls::ForViewers;
+use crate::tls::{Card, ForViewers};
 use crate::viewer::{Balancers, Ends, Rate};
 
 /// An act in JSON is a kilobyte.
@@ -54,6 +54,13 @@ pub enum Answer {
     Unreadable,
 }
 
+/// Origin an order comes.
+pub struct Origin {
+    pub address: SocketAddr,
+    /// What the workstation proved to hold, if it showed anything.
+    pub card: Option<Arc<Card>>,
+}
+
 /// Who carries orders out: the node.
 pub trait Orders: Send + Sync + 'static {
     /// Whether somebody was let in from there not long ago.
@@ -66,7 +73,7 @@ pub trait Orders: Send + Sync + 'static {
     fn let_in(&self, address: SocketAddr, known: bool);
     fn order(
         self: &Arc<Self>,
-        from: SocketAddr,
+        from: Origin,
         token: Option<Secret>,
         act: &str,
         says: Map<String, Value>,
@@ -120,7 +127,7 @@ async fn accept<O: Orders>(
             continue;
         };
         let (orders, secured, clock) = (Arc::clone(&orders), secured.clone(), clock.clone());
-        let (places, tls) = (Arc::clone(&places), tls.current());
+        let (places, tls) = (Arc::clone(&places), tls.for_orders());
         tokio::spawn(async move {
             // Gone before it was looked at.
             let Ok(local) = tcp.local_addr() else { return };
@@ -144,7 +151,8 @@ async fn accept<O: Orders>(
             let stream = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some(stream)) = stream {
                 let over = Box::pin(async move { clock.sleep_until(end).await });
-                let peer = Peer { address, known, let_in: Arc::default() };
+                let card = stream.get_ref().1.peer_certificates().and_then(Card::of).map(Arc::new);
+                let peer = Peer { address, known, card, let_in: Arc::default() };
                 let _ = secured.send((Timed { stream, over, peer, _place: place }, address)).await;
             }
         });
@@ -242,6 +250,7 @@ struct Peer {
     address: SocketAddr,
     /// When it came.
     known: bool,
+    card: Option<Arc<Card>>,
     /// One of its orders was carried out.
     let_in: Arc<AtomicBool>,
 }
@@ -276,7 +285,8 @@ async fn act<O: Orders>(
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| Secret::from(token));
-    let (answer, outcome) = orders.order(peer.address, token, &act, says).await;
+    let from = Origin { address: peer.address, card: peer.card };
+    let (answer, outcome) = orders.order(from, token, &act, says).await;
     if matches!(answer, Answer::Done) && !peer.let_in.swap(true, Ordering::SeqCst) {
         orders.let_in(peer.address, peer.known);
     }

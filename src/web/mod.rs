@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::trace::Health;
-pub use api::{Answer, Orders, api};
+pub use api::{Answer, Orders, Origin, api};
 
 #[derive(Clone)]
 struct Monitor {

@@ -9,9 +9,10 @@ use lucarne::clock::Clock;
 use lucarne::config::Config;
 use lucarne::config::flows::{flows, nftables};
 
-use lucarne::demo::rehearsal::went_well;
+use lucarne::demo::rehearsal::{Auditor, ByControl, Rehearsal, went_well};
 use lucarne::governance::account::File;
 use lucarne::governance::{MailAddress, Role};
+use lucarne::id::SiteName;
 use lucarne::node::act::Act;
 use lucarne::trace::Entry;
 use time::OffsetDateTime;
@@ -21,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::alerts::Receiver;
 use super::child::Program;
 use super::cli::says;
-use super::process::{served, served_with, whole_entries};
+use super::process::{codes, served, served_with, whole_entries};
 
 /// The ports of TCP and UDP that these calls name in strace's words.
 fn ports(words: &str, call: &str) -> BTreeSet<u64> {
@@ -153,4 +154,33 @@ fn r42_the_rules_of_the_firewall_are_nftables_own() {
     }
     // What listens on loopback alone is no firewall's matter.
     assert!(!rules.contains("9620"), "{rules}");
+}
+
+/// Its site is shown, its people are answered, and not one packet of its own was in the way of a rule; what is no flow of
+/// its own does not pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r42_inside_the_rules_that_it_prints_a_node_works_and_nothing_else_passes() {
+    let (folder, clock) = (tempfile::TempDir::new().unwrap(), Clock::system());
+    let (root, binary) = (folder.path().join("n1"), env!("CARGO_BIN_EXE_lucarne"));
+    let config = root.join("lucarne.toml");
+    let codes = codes(&says(&config, &["init", root.to_str().unwrap()], ""));
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replacen("\"127.0.0.1:5920\"", "\"10.77.0.1:5920\"\nnetworks = [\"10.77.0.0/25\"]", 1);
+    std::fs::write(&config, text.replace("127.0.0.1:5901", "10.77.0.2:5901")).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/two_networks.sh");
+    let mut networks = Command::new("unshare");
+    networks.args(["-rnm", "bash"]).arg(script).arg(binary).arg(folder.path()).env("LUCARNE_CONFIG", &config);
+    let networks = tokio::task::spawn_blocking(move || networks.output().unwrap());
+    let stage = ByControl { data: root.join("data"), clock };
+    let auditor = Auditor { login: "claire", name: "Claire Martin", password: "Correct-h0rse" };
+    let site = SiteName::new("my-site").unwrap();
+    let people = Rehearsal::begin(stage, [&codes[0], &codes[1]], auditor, std::slice::from_ref(&site)).await;
+    let shown = people.unwrap().show(&site).await;
+    std::fs::write(folder.path().join("shown"), "").unwrap();
+    let done = networks.await.unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    let all = || format!("{said}{}", String::from_utf8_lossy(&done.stderr));
+    went_well(shown.unwrap()).unwrap_or_else(|error| panic!("{error:#}: {}", all()));
+    let expected = "people: RFB 003.008\nstrangers: silence\nmetrics: refused\ndropped: 0\nelsewhere: silence\nand counted\n";
+    assert!(done.status.success() && said == expected, "{}", all());
 }

@@ -19,6 +19,7 @@ mod consent;
 mod cut_short;
 mod declared;
 mod disk;
+mod elsewhere;
 #[path = "../wire/encoders.rs"]
 mod encoders;
 mod engagements;
@@ -45,6 +46,7 @@ mod postgres;
 mod prerequisites;
 mod process;
 mod programs;
+mod readme;
 mod real_sites;
 mod real_viewers;
 mod roles;

@@ -66,6 +66,14 @@ impl Pki {
         lucarne::tls::fingerprint(certificate.der())
     }
 
+    /// A card's certificates and key in one file.
+    pub fn identity(&self, name: &str) -> PathBuf {
+        let parts = ["pem", "key"].map(|kind| std::fs::read_to_string(self.path(&format!("{name}.{kind}"))).unwrap());
+        let file = self.path(&format!("{name}.identity"));
+        std::fs::write(&file, parts.concat()).unwrap();
+        file
+    }
+
     fn list(issuer: &Issuer<'_, KeyPair>, serials: &[u64], [now, next]: [OffsetDateTime; 2], number: u64) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),

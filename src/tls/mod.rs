@@ -2,24 +2,27 @@
 //!
 //! Viewers get TLS 1.3 (1.2 by option); sites are trusted by CA or by a pinned certificate, never blindly.
 
+mod clients;
+mod making;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{VerifierBuilderError, WantsServerCert, WebPkiClientVerifier};
-use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
-    version,
+use rustls::server::{
+    ClientCertVerifierBuilder, ResolvesServerCert, VerifierBuilderError, WantsServerCert, WebPkiClientVerifier,
 };
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::clock::Clock;
+pub use clients::{for_node, for_site};
+pub use making::make_certificates;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -62,6 +65,11 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
         return Err(TlsError::Empty { path: path.to_owned() });
     }
     Ok(found)
+}
+
+/// The private key of a PEM file, whatever else it holds.
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// SHA-256 of a certificate, as `pin` and traces write it.
@@ -136,13 +144,15 @@ impl Papers {
     }
 
     /// By the lists as they are now, with their SHA-256.
-    fn judge(&self, roots: Option<&Arc<RootCertStore>>) -> Result<(Option<Judge>, Vec<[u8; 32]>), TlsError> {
+    fn verifier(
+        &self,
+        roots: Option<&Arc<RootCertStore>>,
+    ) -> Result<(Option<ClientCertVerifierBuilder>, Vec<[u8; 32]>), TlsError> {
         let Some(roots) = roots else { return Ok((None, Vec::new())) };
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
         let read = self.revocations.iter().map(|path| revocations(path)).collect::<Result<Vec<_>, _>>()?;
         let (lists, prints): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        let verifier = verifier.with_crls(lists.into_iter().flatten()).enforce_revocation_expiration();
-        Ok((Some(verifier.build()?), prints))
+        Ok((Some(verifier.with_crls(lists.into_iter().flatten()).enforce_revocation_expiration()), prints))
     }
 
     fn builder(&self, judge: Option<Judge>, clock: &Clock) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, TlsError> {
@@ -154,13 +164,10 @@ impl Papers {
         })
     }
 
-    fn config(&self, judge: Option<Judge>, clock: &Clock) -> Result<ServerConfig, TlsError> {
-        let chain = certificates(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| TlsError::File { path: self.key.clone(), reason: error.to_string() })?;
-        let mut config = self.builder(judge, clock)?.with_single_cert(chain, key)?;
-        config.require_ems = true;
-        Ok(config)
+    /// Our own certificate, with its key.
+    fn own(&self, clock: &Clock) -> Result<Arc<dyn ResolvesServerCert>, TlsError> {
+        let config = self.builder(None, clock)?.with_single_cert(certificates(&self.certificate)?, key(&self.key)?)?;
+        Ok(config.cert_resolver)
     }
 }
 
@@ -184,6 +191,8 @@ pub struct ForViewers {
 #[derive(Debug, Clone)]
 struct Met {
     config: Arc<ServerConfig>,
+    /// Met by orders: a workstation may show its certificate, and may not.
+    orders: Arc<ServerConfig>,
     /// Who signs workstations' certificates.
     roots: Option<Arc<RootCertStore>>,
     judge: Option<Judge>,
@@ -194,20 +203,31 @@ struct Met {
 
 impl Met {
     fn of(papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
-        // Before they are read: what changes meanwhile is read again.
-        let looks = looks(&papers.revocations);
-        let roots = papers.roots()?;
-        let (judge, lists) = papers.judge(roots.as_ref())?;
-        Ok(Self { config: Arc::new(papers.config(judge.clone(), clock)?), roots, judge, looks, lists })
+        Self::with(papers, papers.roots()?, papers.own(clock)?, clock)
     }
 
     /// The same certificate and authorities, with the lists of revocations as they are now.
     fn with_lists_of_now(&self, papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
-        let (looks, roots) = (looks(&papers.revocations), self.roots.clone());
-        let (judge, lists) = papers.judge(roots.as_ref())?;
-        let mut config = papers.builder(judge.clone(), clock)?.with_cert_resolver(Arc::clone(&self.config.cert_resolver));
-        config.require_ems = true;
-        Ok(Self { config: Arc::new(config), roots, judge, looks, lists })
+        Self::with(papers, self.roots.clone(), Arc::clone(&self.config.cert_resolver), clock)
+    }
+
+    fn with(
+        papers: &Papers,
+        roots: Option<Arc<RootCertStore>>,
+        own: Arc<dyn ResolvesServerCert>,
+        clock: &Clock,
+    ) -> Result<Self, TlsError> {
+        // Before they are read: what changes meanwhile is read again.
+        let looks = looks(&papers.revocations);
+        let (verifier, lists) = papers.verifier(roots.as_ref())?;
+        let judge = verifier.clone().map(ClientCertVerifierBuilder::build).transpose()?;
+        let lenient = verifier.map(|verifier| verifier.allow_unauthenticated().build()).transpose()?;
+        let config = |judge| -> Result<_, TlsError> {
+            let mut config = papers.builder(judge, clock)?.with_cert_resolver(Arc::clone(&own));
+            config.require_ems = true;
+            Ok(Arc::new(config))
+        };
+        Ok(Self { config: config(judge.clone())?, orders: config(lenient)?, roots, judge, looks, lists })
     }
 }
 
@@ -223,6 +243,11 @@ impl ForViewers {
 
     pub fn current(&self) -> Arc<ServerConfig> {
         self.met().config
+    }
+
+    /// The same for orders: a certificate is taken from whoever shows one.
+    pub fn for_orders(&self) -> Arc<ServerConfig> {
+        self.met().orders
     }
 
     /// Whether a workstation's certificates count now.
@@ -289,93 +314,4 @@ fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {
         roots.add(certificate)?;
     }
     Ok(roots)
-}
-
-/// How we meet a site.
-pub fn for_site(trust: &Trust, tls12: bool, clock: &Clock) -> Result<Arc<ClientConfig>, TlsError> {
-    let builder =
-        ClientConfig::builder_with_details(provider(), Arc::new(clock.clone())).with_protocol_versions(versions(tls12))?;
-    let mut config = match trust {
-        Trust::Ca(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
-        Trust::Pinned(pin) => {
-            let pinned = Pinned { pin: *pin, provider: provider() };
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned)).with_no_client_auth()
-        }
-    };
-    config.require_ems = true;
-    Ok(Arc::new(config))
-}
-
-/// Accepts one certificate by its hash; the handshake's signature is verified as ever.
-#[derive(Debug)]
-struct Pinned {
-    pin: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if fingerprint(end_entity) == self.pin {
-            return Ok(ServerCertVerified::assertion());
-        }
-        let seen = crate::id::hex(&fingerprint(end_entity));
-        Err(rustls::Error::General(format!("the site's certificate is {seen}, not the one that is pinned")))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// A CA and a certificate that it signed for `names`, written to `folder` as `ca.pem`, `viewers.pem`, `viewers.key`.
-/// The CA's key is not kept: nobody can sign with it again.
-pub fn make_certificates(folder: &Path, names: &[String]) -> Result<(), TlsError> {
-    let mut ca = rcgen::CertificateParams::new(Vec::new())?;
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "Lucarne CA");
-    ca.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
-    let ca_key = rcgen::KeyPair::generate()?;
-    let ca_certificate = ca.self_signed(&ca_key)?;
-    let issuer = rcgen::Issuer::from_params(&ca, &ca_key);
-    let mut leaf = rcgen::CertificateParams::new(names.to_vec())?;
-    leaf.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("lucarne", String::as_str));
-    leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-    let key = rcgen::KeyPair::generate()?;
-    let certificate = leaf.signed_by(&key, &issuer)?;
-    write(&folder.join("ca.pem"), ca_certificate.pem().as_bytes(), 0o644)?;
-    write(&folder.join("viewers.pem"), certificate.pem().as_bytes(), 0o644)?;
-    write(&folder.join("viewers.key"), key.serialize_pem().as_bytes(), 0o600)
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TlsError> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let failed = |error: std::io::Error| TlsError::File { path: path.to_owned(), reason: error.to_string() };
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    file.and_then(|mut file| file.write_all(bytes)).map_err(failed)
 }
