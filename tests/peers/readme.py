@@ -1,9 +1,9 @@
 """README's five minutes, typed as they are printed.
 
-readme.py README TOKEN...: runs every line of its section "in five minutes" in the current directory, each person with an
+readme.py README: runs every line of its section "in five minutes" in the current directory, each person with an
 environment of their own, and answers what is asked: codes, passwords, digits. What is printed as r-… or e-… is what came
-out before. Ends with a screenshot (auditor.png) of what the auditor's viewer shows. Needs a network of its own: ports and
-displays are those that are printed."""
+out before. Ends with a screenshot (auditor.png) of what the auditor's viewer shows. Needs a network of its own, as the ports
+are those that are printed; displays are whichever are free."""
 
 import base64
 import hashlib
@@ -29,6 +29,13 @@ ticket = None
 running = []
 
 
+def free_display(first):
+    return next(n for n in range(first, first + 1000) if not os.path.exists(f"/tmp/.X{n}-lock"))
+
+
+editors, auditors = free_display(300 + os.getpid() % 1000), free_display(1500 + os.getpid() % 1000)
+
+
 def lines():
     """Whose terminal, and what is typed there; a document that a command reads belongs to it."""
     for block in re.findall(r"```console\n(.*?)```", section, re.S):
@@ -42,7 +49,7 @@ def lines():
                 while (part := next(typed)) != "END":
                     rest.append(part)
                 command += "\n" + "\n".join(rest) + "\nEND"
-            yield who, command
+            yield who, re.sub(r":1\b(?=[ ])", f":{editors}", command)
 
 
 def digits(login):
@@ -96,13 +103,13 @@ def run(who, command):
 
 def look(command, environment):
     """The viewer under a display of its own, told who looks and by which ticket; and what it shows."""
-    environment |= {"DISPLAY": ":9", "VNC_USERNAME": "claire.martin", "VNC_PASSWORD": ticket}
-    running.append(subprocess.Popen(["Xvfb", ":9", "-screen", "0", "1500x1000x24"], stderr=subprocess.DEVNULL))
+    environment |= {"DISPLAY": f":{auditors}", "VNC_USERNAME": "claire.martin", "VNC_PASSWORD": ticket}
+    running.append(subprocess.Popen(["Xvfb", f":{auditors}", "-screen", "0", "1500x1000x24"], stderr=subprocess.DEVNULL))
     time.sleep(2)
     log = open("viewer.log", "w", encoding="utf-8")
     running.append(subprocess.Popen(["bash", "-c", "exec " + command], env=environment, stdout=log, stderr=log))
     time.sleep(6)
-    subprocess.run(["import", "-display", ":9", "-window", "root", "auditor.png"], check=True)
+    subprocess.run(["import", "-display", f":{auditors}", "-window", "root", "auditor.png"], check=True)
     return ""
 
 
