@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use super::declared::{Declared, Held, Step};
 use super::print::print;
-use super::session::Terminal;
+use super::session::{Node, Terminal};
+use super::settings::{Settings, compare};
 use crate::node::act::{Act, Outcome};
 
 /// There is a difference, or something of it could not be done.
@@ -17,7 +18,7 @@ const DIFFERS: u8 = 5;
 /// All that a node holds of it; or the answer that kept it from being told.
 async fn held(terminal: &Terminal<'_>) -> Result<Result<Held, Outcome>> {
     let oneself = terminal.login();
-    let mut held = Held { oneself, accounts: Vec::new(), workstations: Vec::new(), papers: Vec::new(), requests: Vec::new() };
+    let mut held = Held { oneself, ..Held::default() };
     let lists = [Act::ListAccounts { after: None }, Act::ListWorkstations { after: None }, Act::ListPapers, Act::ListRequests];
     for list in lists {
         let mut next = Some(list);
@@ -27,7 +28,9 @@ async fn held(terminal: &Terminal<'_>) -> Result<Result<Held, Outcome>> {
             match outcome {
                 Outcome::Accounts { accounts, .. } => held.accounts.extend(accounts.into_iter().map(|listed| listed.account)),
                 Outcome::Workstations { workstations, .. } => held.workstations.extend(workstations),
-                Outcome::Papers { papers } => held.papers = papers,
+                Outcome::Papers { papers, unapproved, settings } => {
+                    (held.papers, held.unapproved, held.settings) = (papers, unapproved, settings);
+                }
                 Outcome::Requests { requests } => held.requests = requests.into_iter().map(|waiting| waiting.request).collect(),
                 other => return Ok(Err(other)),
             }
@@ -39,11 +42,21 @@ async fn held(terminal: &Terminal<'_>) -> Result<Result<Held, Outcome>> {
 pub(super) async fn export(terminal: &Terminal<'_>) -> Result<ExitCode> {
     match held(terminal).await? {
         Ok(held) => {
+            if let Node::Here { file, .. } = &terminal.node {
+                let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                println!("settings = {}\n", quoted(&text));
+            }
             print!("{}", toml::to_string(&Declared::of(&held))?);
             Ok(ExitCode::SUCCESS)
         }
         Err(outcome) => print(&outcome, terminal.out),
     }
+}
+
+/// A text in TOML, as it stands where that can be.
+fn quoted(text: &str) -> String {
+    let is_plain = !text.contains("'''") && !text.contains('\r');
+    if is_plain { format!("'''\n{text}'''") } else { toml::Value::from(text).to_string() }
 }
 
 /// How a file is applied.
@@ -64,8 +77,9 @@ pub(super) async fn apply(terminal: &Terminal<'_>, file: &Path, how: How) -> Res
         Ok(held) => held,
         Err(outcome) => return print(&outcome, terminal.out),
     };
+    let news = settings(&terminal.node, &wanted, &held)?;
     let steps = wanted.differs_from(&held, how.prune);
-    let (mut orders, differs) = (Vec::new(), !steps.is_empty());
+    let (mut orders, differs) = (Vec::new(), !steps.is_empty() || !matches!(news, Settings::Same));
     for step in steps {
         match step {
             Step::Order { what, act } => {
@@ -76,24 +90,44 @@ pub(super) async fn apply(terminal: &Terminal<'_>, file: &Path, how: How) -> Res
             Step::Note(note) => println!("! {note}"),
         }
     }
-    if orders.is_empty() {
+    let news = if let Settings::News(news) = news { Some(news) } else { None };
+    let count = orders.len() + usize::from(news.is_some());
+    if count == 0 {
         println!("there is nothing to order");
     }
     if how.check {
         return Ok(if differs { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS });
     }
-    if orders.is_empty() {
+    if count == 0 {
         return Ok(ExitCode::SUCCESS);
     }
-    if !how.yes && !agreed(orders.len())? {
+    if !how.yes && !agreed(count)? {
         println!("nothing was done");
         return Ok(ExitCode::from(DIFFERS));
+    }
+    if let Some(news) = news {
+        let before = news.write()?;
+        println!("written   the settings; those of before are in {}. Restart the node, then apply again", before.display());
     }
     let mut all_done = true;
     for (what, act) in orders {
         all_done &= one(terminal, &what, *act).await?;
     }
     Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+}
+
+/// What there is to do about the node's settings, shown.
+fn settings(node: &Node, wanted: &Declared, held: &Held) -> Result<Settings> {
+    let settings = compare(node, wanted.settings.as_deref(), &held.settings)?;
+    match &settings {
+        Settings::Same => {}
+        Settings::Note(note) => println!("! {note}"),
+        Settings::News(news) => {
+            println!("+ the node has other settings:");
+            news.lines.iter().for_each(|line| println!("    {line}"));
+        }
+    }
+    Ok(settings)
 }
 
 fn agreed(count: usize) -> Result<bool> {

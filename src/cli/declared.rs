@@ -1,21 +1,25 @@
 //! People, workstations and papers as a file declares them, and what it takes to get from what there is to that. Sites,
-//! networks and policies are in the node's own settings, which are a file already.
+//! networks and policies are the node's own settings, which stand in it as one text.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
 
 use crate::governance::account::{Clause, File, Job};
 use crate::governance::policy::{digest, short_text};
 use crate::governance::request::{Change, Request};
 use crate::governance::{Account, Login, MailAddress, Paper, Paperwork, Refusal, Role, Workstation};
-use crate::id::SiteName;
+use crate::id::{SiteName, hex};
 use crate::node::act::Act;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Declared {
+    /// The node's settings, whole.
+    #[serde(skip_serializing)]
+    pub settings: Option<String>,
     #[serde(default)]
     papers: Papers,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -114,6 +118,7 @@ struct Machine {
 }
 
 /// What a node holds of all this.
+#[derive(Default)]
 pub(super) struct Held {
     /// The login of whoever orders.
     pub oneself: String,
@@ -121,6 +126,10 @@ pub(super) struct Held {
     pub workstations: Vec<Workstation>,
     pub papers: Vec<(Paperwork, Paper)>,
     pub requests: Vec<Request>,
+    /// Sites whose settings nobody has approved as they are now.
+    pub unapproved: Vec<SiteName>,
+    /// SHA-256 of the settings that the node runs by.
+    pub settings: String,
 }
 
 /// One thing that differs.
@@ -183,7 +192,12 @@ impl Declared {
             antivirus: workstation.posture.antivirus,
         };
         let known = held.workstations.iter().filter(|workstation| !workstation.retired);
-        Self { papers, account: held.accounts.iter().map(Person::of).collect(), workstation: known.map(machine).collect() }
+        Self {
+            settings: None,
+            papers,
+            account: held.accounts.iter().map(Person::of).collect(),
+            workstation: known.map(machine).collect(),
+        }
     }
 
     /// What there is to do. What the file does not name stays as it is, unless it is to be pruned.
@@ -214,6 +228,9 @@ impl Declared {
         for machine in &self.workstation {
             let known = held.workstations.iter().find(|known| known.fingerprint == machine.certificate);
             steps.extend(machine.differs_from(known, held));
+        }
+        if self.settings.as_ref().is_some_and(|settings| hex(&Sha256::digest(settings)) == held.settings) {
+            steps.extend(held.unapproved.iter().map(|site| approve(site, held)));
         }
         steps.extend(self.left_out(held, prune));
         steps
@@ -357,6 +374,12 @@ impl Machine {
         }
         steps
     }
+}
+
+/// The settings that the node runs by are those of the file: a site's take two people.
+fn approve(site: &SiteName, held: &Held) -> Step {
+    let asked = |change: &Change| matches!(change, Change::Site { site: other, .. } if other == site).then_some(true);
+    ask(held, format!("the settings of {site} are approved"), Act::AskSite { site: site.clone() }, asked)
 }
 
 /// What takes a second person is asked for once. `is_it`: whether a change is about this, and then whether it is the same.

@@ -58,6 +58,7 @@ pub(super) async fn run(dir: &Path, wishes: &Wishes<'_>, clock: &Clock) -> Resul
 
 /// Certificates, settings and an empty place for data.
 fn begin(dir: &Path, settings: &Path, wishes: &Wishes<'_>) -> Result<()> {
+    let authority = wishes.workstations.map(tls::authority).transpose()?;
     let certs = dir.join("certs");
     std::fs::create_dir_all(&certs).with_context(|| format!("{} cannot be made", certs.display()))?;
     let here = ["localhost", "127.0.0.1"].map(str::to_owned);
@@ -67,28 +68,34 @@ fn begin(dir: &Path, settings: &Path, wishes: &Wishes<'_>) -> Result<()> {
     private_dir(&dir.join(data))?;
     // Whoever names a host wants to be reached by it.
     let listen = if others.is_empty() { "127.0.0.1" } else { "0.0.0.0" };
-    let mut text = replaced(SETTINGS, "\"127.0.0.1:5920\"", &format!("\"{listen}:5920\""));
-    text = replaced(&text, "data = \"data\"", &format!("data = {data:?}"));
-    if let Some(ca) = wishes.workstations {
-        tls::certificates(ca)?;
-        let kept = certs.join("workstations-ca.pem");
-        std::fs::copy(ca, &kept).with_context(|| format!("{} cannot be written", kept.display()))?;
-        text = replaced(&text, "# tls_first = \"127.0.0.1:5921\"", &format!("tls_first = \"{listen}:5921\""));
-        text = replaced(&text, "# [workstations]", "[workstations]");
-        text = replaced(&text, "# ca = \"certs/agency-ca.pem\"", "ca = \"certs/workstations-ca.pem\"");
+    let mut text = replaced(SETTINGS, "\"127.0.0.1:5920\"", &format!("\"{listen}:5920\""))?;
+    text = replaced(&text, "data = \"data\"", &format!("data = {data:?}"))?;
+    if !others.is_empty() {
+        // And people elsewhere have no other way to order.
+        text = replaced(&text, "# [api]", "[api]")?;
+        text = replaced(&text, "# listen = \"127.0.0.1:5943\"", "listen = \"0.0.0.0:5943\"")?;
+    }
+    if let Some(authority) = authority {
+        authority.write(&certs.join("workstations-ca.pem"))?;
+        text = replaced(&text, "# tls_first = \"127.0.0.1:5921\"", &format!("tls_first = \"{listen}:5921\""))?;
+        text = replaced(&text, "# [workstations]", "[workstations]")?;
+        text = replaced(&text, "# ca = \"certs/agency-ca.pem\"", "ca = \"certs/workstations-ca.pem\"")?;
     }
     std::fs::write(settings, text).with_context(|| format!("{} cannot be written", settings.display()))
 }
 
 /// A setting in place of the one that is shown; what is said beside it stays in its column.
-fn replaced(text: &str, shown: &str, wanted: &str) -> String {
+fn replaced(text: &str, shown: &str, wanted: &str) -> Result<String> {
+    if !text.contains(shown) {
+        bail!("our own settings do not show {shown}");
+    }
     let longer = shown.len().saturating_sub(wanted.len());
     let spaces = wanted.len().saturating_sub(shown.len());
     let shown_with_room = format!("{shown}{}", " ".repeat(spaces));
     if text.contains(&shown_with_room) {
-        return text.replacen(&shown_with_room, &format!("{wanted}{}", " ".repeat(longer)), 1);
+        return Ok(text.replacen(&shown_with_room, &format!("{wanted}{}", " ".repeat(longer)), 1));
     }
-    text.replacen(shown, wanted, 1)
+    Ok(text.replacen(shown, wanted, 1))
 }
 
 pub(super) fn private_dir(dir: &Path) -> Result<()> {

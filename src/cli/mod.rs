@@ -14,6 +14,7 @@ mod print;
 mod sandbox;
 mod serve;
 mod session;
+mod settings;
 mod tail;
 mod token;
 mod workstation;
@@ -22,7 +23,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock::Clock;
@@ -61,19 +62,28 @@ struct Elsewhere {
     #[arg(long, global = true, env = "LUCARNE_URL")]
     url: Option<String>,
     /// Who signed that node's certificate (PEM)
-    #[arg(long, global = true, env = "LUCARNE_CA")]
-    ca: Option<PathBuf>,
+    #[arg(long, global = true, env = "LUCARNE_CA", value_name = "FILE")]
+    ca: Option<String>,
     /// The certificate that this workstation is known by, and its key, in one file (PEM)
-    #[arg(long, global = true, env = "LUCARNE_IDENTITY")]
-    identity: Option<PathBuf>,
+    #[arg(long, global = true, env = "LUCARNE_IDENTITY", value_name = "FILE")]
+    identity: Option<String>,
 }
 
 impl Elsewhere {
     /// `None`: the node is this machine's.
     fn node(&self, clock: &Clock) -> Result<Option<Remote>> {
+        let said = |what: &Option<String>| what.as_ref().filter(|what| !what.is_empty()).map(PathBuf::from);
         let Some(url) = self.url.as_ref().filter(|url| !url.is_empty()) else { return Ok(None) };
-        let ca = self.ca.as_ref().context("say who signed that node's certificate: --ca FILE (`init` made certs/ca.pem)")?;
-        Ok(Some(Remote::new(url, ca, self.identity.as_deref(), clock)?))
+        let ca = said(&self.ca).context("say who signed that node's certificate: --ca FILE (`init` made certs/ca.pem)")?;
+        Ok(Some(Remote::new(url, &ca, said(&self.identity).as_deref(), clock)?))
+    }
+
+    /// For what is about this machine's files.
+    fn is_nowhere(&self) -> Result<()> {
+        match self.url.as_ref().filter(|url| !url.is_empty()) {
+            Some(_) => bail!("this is done on the node's own machine: leave --url (LUCARNE_URL) out"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -191,6 +201,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     let Cli { config: path, json, session, token, elsewhere, command } = cli;
     let config = || -> Result<Config> { Ok(Config::load(&path)?) };
     let out = print::Output { json };
+    if matches!(
+        command,
+        Command::Init { .. } | Command::Serve { .. } | Command::Check | Command::Policy(_) | Command::Migrate | Command::Trace(_)
+    ) {
+        elsewhere.is_nowhere()?;
+    }
     match command {
         Command::Demo { port } => {
             sandbox::harden()?;
@@ -229,10 +245,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         command => {
             let node = match elsewhere.node(&clock)? {
                 Some(remote) => Node::There(remote),
-                None => Node::Here(Box::new(config()?)),
+                None => Node::Here { config: Box::new(config()?), file: path.clone() },
             };
             let session = session.unwrap_or_else(session::default_session);
-            let token = token.filter(|token| !token.is_empty()).map(Secret::from);
+            let token = token.filter(|token| !token.trim().is_empty()).map(|token| Secret::from(token.trim()));
             block_on(by_login(&Terminal { node, clock: &clock, out, session, token }, command))
         }
     }

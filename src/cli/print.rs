@@ -23,9 +23,9 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
         return Ok(exit(outcome));
     }
     match outcome {
-        Outcome::Done { message } => println!("{message}"),
+        Outcome::Done { message } => println!("{}", plain(message)),
         Outcome::NotDone { message } | Outcome::Failed { message } | Outcome::Refused { message, .. } => {
-            eprintln!("lucarne: {message}");
+            eprintln!("lucarne: {}", plain(message));
         }
         Outcome::Token { token, secret } => {
             println!(
@@ -80,6 +80,11 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
     Ok(exit(outcome))
 }
 
+/// A node elsewhere may say anything: nothing of it orders the terminal about.
+fn plain(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 /// What answers by more than one line.
 fn listed(outcome: &Outcome) {
     match outcome {
@@ -92,9 +97,12 @@ fn listed(outcome: &Outcome) {
         }
         Outcome::Incidents { incidents, .. } => each(incidents, incident),
         Outcome::Workstations { workstations, .. } => each(workstations, workstation),
-        Outcome::Papers { papers } => each(papers, |(paperwork, paper)| {
-            println!("{:<10} {:<12} {}", paperwork.name(), paper.version, paper.sha256);
-        }),
+        Outcome::Papers { papers, unapproved, .. } => {
+            each(papers, |(paperwork, paper)| {
+                println!("{:<10} {:<12} {}", paperwork.name(), paper.version, paper.sha256);
+            });
+            unapproved.iter().for_each(|site| println!("! {site}: its settings are not approved: lucarne site approve {site}"));
+        }
         Outcome::Freezes { freezes } => each(freezes, frozen),
         Outcome::Alerts { alerts } => each(alerts, due),
         Outcome::Compliance { clauses } => compliance(clauses),
@@ -149,10 +157,10 @@ fn waiting(Waiting { request, asked_by, about }: &Waiting) {
     fields.for_each(|(field, value)| println!("{:<24} {field:<18} {value}", ""));
 }
 
-/// What a value holds, by name; what is not there is left out.
+/// What a value holds, by name; that something is not there is said too.
 fn fields(name: &str, value: &Value) -> Vec<(String, String)> {
     match value {
-        Value::Null => Vec::new(),
+        Value::Null => vec![(name.to_owned(), "none".to_owned())],
         Value::Object(parts) => {
             let inner = |part: &String| match name {
                 name if name.is_empty() || name == part => part.clone(),

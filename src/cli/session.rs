@@ -29,8 +29,8 @@ pub(super) enum NoNode {
 
 /// The node that is ordered.
 pub(super) enum Node {
-    /// Of this machine, by its control socket.
-    Here(Box<Config>),
+    /// Of this machine, by its control socket; and where its settings lie.
+    Here { config: Box<Config>, file: PathBuf },
     /// By HTTP.
     There(Remote),
 }
@@ -42,6 +42,19 @@ struct Kept {
     token: Option<Secret>,
     /// Tells the node that this device was here before.
     device: Option<Secret>,
+    /// Whose secrets these are: no other node is told them. Files of before are of this machine's.
+    #[serde(default)]
+    node: Option<String>,
+}
+
+impl Node {
+    /// As the file of a login names it.
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Here { .. } => None,
+            Self::There(remote) => Some(remote.name()),
+        }
+    }
 }
 
 /// Whence orders are given: to which node, and by whom.
@@ -87,7 +100,7 @@ pub(super) async fn entry(terminal: &Terminal<'_>, command: EntryCommand) -> Res
     match command {
         EntryCommand::Enrol { login, name } => {
             let code = ask("One-time code (both halves, with a hyphen between)")?;
-            let password = ask_password("The password that you choose, at least 10 characters of 4 kinds")?;
+            let password = ask_new_password("The password that you choose, at least 10 characters of 4 kinds")?;
             terminal.order_without_login(Act::Enrol { login, name, code, password }).await
         }
         EntryCommand::Login { login } => terminal.log_in(login).await,
@@ -102,7 +115,7 @@ pub(super) async fn entry(terminal: &Terminal<'_>, command: EntryCommand) -> Res
         EntryCommand::Password { login } => {
             let old = ask_password("Old password")?;
             let code = optional(ask("Six digits, or a recovery code")?);
-            let new = ask_password("New password, at least 10 characters of 4 kinds, none of your last 12")?;
+            let new = ask_new_password("New password, at least 10 characters of 4 kinds, none of your last 12")?;
             let device = terminal.kept().device;
             terminal.order_without_login(Act::ChangePassword { login, old, code, device, new }).await
         }
@@ -141,6 +154,17 @@ fn ask_password(what: &str) -> Result<Secret> {
     Ok(Zeroizing::new(rpassword::read_password()?).as_str().into())
 }
 
+/// One that is new: at a terminal it is typed twice, as nobody sees it.
+fn ask_new_password(what: &str) -> Result<Secret> {
+    loop {
+        let password = ask_password(what)?;
+        if !std::io::stdin().is_terminal() || ask_password("The same again")?.as_str() == password.as_str() {
+            return Ok(password);
+        }
+        eprintln!("lucarne: the two differ; once more");
+    }
+}
+
 /// An empty line is none.
 pub(super) fn optional(secret: Secret) -> Option<Secret> {
     (!secret.as_str().trim().is_empty()).then_some(secret)
@@ -149,7 +173,8 @@ pub(super) fn optional(secret: Secret) -> Option<Secret> {
 impl Terminal<'_> {
     fn kept(&self) -> Kept {
         let text = std::fs::read_to_string(&self.session).map(Zeroizing::new);
-        text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        let kept: Option<Kept> = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+        kept.filter(|kept| kept.node == self.node.name()).unwrap_or_default()
     }
 
     fn keep(&self, kept: &Kept) -> Result<()> {
@@ -172,7 +197,8 @@ impl Terminal<'_> {
         let act = Act::Login { login: login.clone(), password, code, device };
         let outcome = self.ask_node(&Order { token: None, act }).await?;
         if let Outcome::Welcome { token, device, .. } = &outcome {
-            self.keep(&Kept { login, token: Some(token.clone()), device: Some(device.clone()) })?;
+            let (token, device) = (Some(token.clone()), Some(device.clone()));
+            self.keep(&Kept { login, token, device, node: self.node.name() })?;
         }
         print(&outcome, self.out)
     }
@@ -206,7 +232,7 @@ impl Terminal<'_> {
 
     async fn ask_node(&self, order: &Order) -> Result<Outcome> {
         match &self.node {
-            Node::Here(config) => {
+            Node::Here { config, .. } => {
                 let outcome = control::order(&config.data, order, self.clock).await?;
                 outcome.ok_or_else(|| NoNode::Here(config.data.clone()).into())
             }

@@ -55,7 +55,7 @@ pub(super) async fn workstation(terminal: &Terminal<'_>, command: WorkstationCom
     terminal
         .order(match command {
             C::Add { label, certificate, ends } => {
-                if let Node::Here(config) = &terminal.node {
+                if let Node::Here { config, .. } = &terminal.node {
                     let [_, tunnel] = doors(config, terminal.clock)?;
                     if !tunnel.trusts(&certificates(&certificate)?, terminal.clock.wall()) {
                         bail!(
@@ -63,6 +63,8 @@ pub(super) async fn workstation(terminal: &Terminal<'_>, command: WorkstationCom
                             certificate.display()
                         );
                     }
+                } else {
+                    eprintln!("lucarne: not looked at here: whether workstations.ca signed it. `workstation add` on the node's machine does");
                 }
                 Act::AskWorkstation { certificate: hex(&fingerprint_of(&certificate)?), label, ends: ends.map(midnight) }
             }

@@ -93,7 +93,7 @@ pub fn nftables(flows: &[Flow], user: &str) -> String {
     let mut rules = String::from(
         "# The node's ports are answered to its networks alone; its user (--user, who must exist) reaches its sites, its store and\n\
          # whom it tells, and nothing else. Names are written as comments: put their addresses in.\n\
-         table inet lucarne {\n    chain input {\n        type filter hook input priority 0; policy accept;\n",
+         table inet lucarne\ndelete table inet lucarne\ntable inet lucarne {\n    chain input {\n        type filter hook input priority 0; policy accept;\n",
     );
     // Writing to a string cannot fail.
     for flow in flows.iter().filter(|flow| flow.way == Way::In && flow.is_outside()) {

@@ -42,6 +42,8 @@ pub struct ConfigError {
 
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// SHA-256 of the text that it was read from.
+    pub digest: String,
     pub node: String,
     pub data: PathBuf,
     pub viewers: Viewers,
@@ -163,7 +165,8 @@ impl Config {
         let written: written::Written =
             toml::from_str(text).map_err(|e| error(e.span().map_or(0, |span| span.start), "TOML", moved(e.message())))?;
         let folder = file.parent().unwrap_or(Path::new("."));
-        checked(written, folder).map_err(|At { at, key, problem }| error(at, &key, problem))
+        let config = checked(written, folder).map_err(|At { at, key, problem }| error(at, &key, problem))?;
+        Ok(Self { digest: hex(&Sha256::digest(text)), ..config })
     }
 }
 
@@ -193,6 +196,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
     let accounts = accounts::checked(written.accounts, &workstations)?;
     let monitor = written.monitor.map(|monitor| loopback(monitor.listen, "monitor.listen")).transpose()?;
     Ok(Config {
+        digest: String::new(),
         node: written.node.name.into_inner(),
         data: folder.join(written.node.data),
         viewers: checked_viewers(written.viewers, workstations.ca.is_some(), folder)?,

@@ -44,12 +44,12 @@ pub(super) fn checked(written: written::Workstations, doors: Doors, folder: &Pat
         let problem = "auditors show certificates at the TLS-first door; add `tls_first = \"0.0.0.0:5921\"` under [viewers]";
         return Err(At::new(class, "workstations.required_from", problem));
     }
-    if let Some(orders) = orders.filter(|_| !doors.api) {
+    if let Some(orders) = orders.clone().filter(|_| !doors.api) {
         let problem = "orders come from workstations by HTTP; add `listen = \"0.0.0.0:5943\"` under [api]";
         return Err(At::new(orders, "workstations.orders", problem));
     }
-    if !doors.tunnel && !doors.api {
-        let problem = "certificates are shown at the TLS-first door and with orders by HTTP; add `tls_first = \"0.0.0.0:5921\"` under [viewers], or [api]";
+    if !doors.tunnel && orders.is_none() {
+        let problem = "auditors show certificates at the TLS-first door: add `tls_first = \"0.0.0.0:5921\"` under [viewers]; if it is about orders by HTTP alone, say whose: `orders = [\"admin\"]`";
         return Err(At::new(ca.span(), "workstations.ca", problem));
     }
     let freshness = match written.posture_days {

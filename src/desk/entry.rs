@@ -14,6 +14,7 @@ use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::account::File;
 use crate::governance::lockout::{Failures, Way};
 use crate::governance::password::{Age, HISTORY};
+use crate::governance::policy::turns;
 use crate::governance::{Account, Login, Occasion, Paperwork, Refusal, Right, Role, Roles, Whence};
 use crate::id::{AccountId, random};
 use crate::store::{Accounts, FourEyes, Work};
@@ -312,7 +313,7 @@ impl Desk {
 /// A person's name.
 pub(super) fn person(name: &str) -> Result<String, DeskError> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > 60 || name.chars().any(|c| c.is_control() || turns(c)) {
         return Err(DeskError::Invalid("a person's name has 1 to 60 characters; the watermark shows it".to_owned()));
     }
     Ok(name.to_owned())

@@ -1,18 +1,16 @@
 //! Workstations: registered by two people, kept up to date by one, retired by one.
 
-use std::net::IpAddr;
-
 use super::{Actor, Desk, DeskError};
 use crate::governance::workstation::Posture;
-use crate::governance::{Refusal, Whence, Workplace, Workstation};
+use crate::governance::{Refusal, Workplace, Workstation};
 use crate::id::{WorkstationId, hex};
 use crate::store::{Reads, Workstations};
 use crate::trace::Event;
 
 impl Desk {
-    /// At which machine somebody is who orders by HTTP, by the certificate that counts.
-    pub async fn ordering_from(&self, address: IpAddr, certificate: Option<[u8; 32]>) -> Result<Whence, DeskError> {
-        Ok(Whence::There { address, workplace: self.workplace(&self.store, certificate).await? })
+    /// At which machine somebody is who orders by HTTP, by the certificate that was shown and counts.
+    pub async fn ordering_from(&self, certificate: Option<[u8; 32]>) -> Result<Workplace, DeskError> {
+        self.workplace(&self.store, certificate).await
     }
 
     /// At which machine somebody is, by the certificate that was shown.

@@ -245,7 +245,8 @@ fn reviews(facts: &Facts) -> Option<String> {
 
 fn posture(facts: &Facts) -> Option<String> {
     let asked = facts.policy.workstations.is_some_and(|demand| demand.freshness.is_some());
-    unless(asked, "workstations.posture_days is not set: nothing is asked").or_else(|| classes(facts))
+    unless(asked, "nothing is asked of auditors' machines: it takes workstations.posture_days and viewers.tls_first")
+        .or_else(|| classes(facts))
 }
 
 fn networks(facts: &Facts) -> Option<String> {
@@ -257,14 +258,17 @@ fn premises(facts: &Facts) -> Option<String> {
 }
 
 fn cards(facts: &Facts) -> Option<String> {
-    unless(facts.policy.workstations.is_some(), "workstations.ca is not set: no certificate is asked for")
-        .or_else(|| {
-            unless(
-                facts.revocations_are_read,
-                "no list of revocations is read (workstations.revocations): revoked certificates count",
-            )
-        })
-        .or_else(|| classes(facts))
+    unless(
+        facts.policy.workstations.is_some(),
+        "no certificate is asked of auditors: it takes workstations.ca and viewers.tls_first",
+    )
+    .or_else(|| {
+        unless(
+            facts.revocations_are_read,
+            "no list of revocations is read (workstations.revocations): revoked certificates count",
+        )
+    })
+    .or_else(|| classes(facts))
 }
 
 /// Below a class nothing is asked of workstations.

@@ -107,10 +107,16 @@ impl Paper {
 /// R09: free text is short, and holds nothing that is not text.
 pub fn short_text(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > 200 || text.chars().any(|c| c.is_control() || turns(c)) {
         return Err(Refusal::TextImpossible);
     }
     Ok(text.to_owned())
+}
+
+/// What makes letters be read in another order than they are written (Unicode's Bidi_Control): whoever approves a text must
+/// see what it says.
+pub fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A SHA-256 as people copy it.

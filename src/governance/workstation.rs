@@ -60,6 +60,8 @@ pub struct Demand {
 pub enum Workplace {
     /// It has shown no certificate.
     Bare,
+    /// It has shown one that does not count: of another authority, revoked, over.
+    Distrusted,
     /// Its certificate is good, and nobody has registered it.
     Unregistered,
     Registered(Workstation),
@@ -82,6 +84,7 @@ impl Workplace {
         let known = match self {
             Self::Registered(workstation) => workstation.stands(now).err(),
             Self::Bare => asked.map(|_| bare),
+            Self::Distrusted => asked.map(|_| Refusal::CertificateRevoked),
             Self::Unregistered => asked.map(|_| Refusal::WorkstationUnknown),
         };
         let mut checks = vec![Check::new("R50", known)];

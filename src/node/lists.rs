@@ -54,20 +54,27 @@ impl Shared {
         for paperwork in Paperwork::ALL {
             papers.extend(self.desk.store().paper(paperwork).await?.map(|paper| (paperwork, paper)));
         }
-        Ok(Outcome::Papers { papers })
+        let (unapproved, settings) = (self.unapproved().await?, self.declared.settings.clone());
+        Ok(Outcome::Papers { papers, unapproved, settings })
+    }
+
+    /// Sites whose settings as they are now two people have not approved.
+    async fn unapproved(&self) -> anyhow::Result<Vec<SiteName>> {
+        let mut unapproved = Vec::new();
+        for name in self.sites.keys() {
+            if self.desk.store().site(name).await?.approved != Some(self.desk.settings_of(name)?) {
+                unapproved.push(name.clone());
+            }
+        }
+        unapproved.sort();
+        Ok(unapproved)
     }
 
     /// R13: each clause of the plan, and whether it holds now.
     pub(super) async fn compliance(&self) -> anyhow::Result<Outcome> {
         let (store, now) = (self.desk.store(), self.clock.wall());
         let accounts = store.accounts().await?;
-        let mut unapproved: Vec<SiteName> = Vec::new();
-        for name in self.sites.keys() {
-            if store.site(name).await?.approved != Some(self.desk.settings_of(name)?) {
-                unapproved.push(name.clone());
-            }
-        }
-        unapproved.sort();
+        let unapproved = self.unapproved().await?;
         let engagements = store.engagements().await?;
         let orphans = accounts.iter().flat_map(|account| orphans(&engagements, account, now)).collect();
         let facts = Facts {

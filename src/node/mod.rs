@@ -123,8 +123,10 @@ pub struct Shared {
 }
 
 /// What the plan's clauses ask of the settings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Declared {
+    /// Their SHA-256.
+    settings: String,
     viewers_in_networks: bool,
     revocations_are_read: bool,
     mail_is_set: bool,
@@ -133,6 +135,7 @@ struct Declared {
 impl Declared {
     fn of(config: &Config) -> Self {
         Self {
+            settings: config.digest.clone(),
             viewers_in_networks: !config.viewers.networks.are_anywhere(),
             revocations_are_read: !config.workstations.revocations.is_empty(),
             mail_is_set: config.alerts.relay.is_some(),

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Shared;
 use super::act::{Act, Order, Outcome};
 use crate::desk::{Actor, DeskError, Knock, Newcomer};
-use crate::governance::{Refusal, Secret, Whence};
+use crate::governance::{Refusal, Secret, Whence, Workplace};
 use crate::id::SiteName;
 use crate::store::StoreError;
 use crate::tls::Card;
@@ -80,11 +80,14 @@ impl Shared {
         }
     }
 
-    /// Where somebody is who orders. A certificate that was revoked since it was shown is none.
+    /// Where somebody is who orders. A certificate is judged each time: it may be revoked since it was shown.
     async fn whence(&self, from: Option<SocketAddr>, card: Option<&Card>) -> Result<Whence, DeskError> {
         let Some(from) = from else { return Ok(Whence::Here) };
-        let card = card.filter(|card| self.trusts(card));
-        self.desk.ordering_from(from.ip(), card.map(|card| card.fingerprint)).await
+        let workplace = match card {
+            Some(card) if !self.trusts(card) => Workplace::Distrusted,
+            card => self.desk.ordering_from(card.map(|card| card.fingerprint)).await?,
+        };
+        Ok(Whence::There { address: from.ip(), workplace })
     }
 
     /// Whether somebody may try to come in, by what the address has tried before.
@@ -119,7 +122,8 @@ impl Shared {
             },
             _ => None,
         };
-        let from_anywhere = right.takes_away() && !actor.is_lent();
+        // What takes away is kept from nobody, and so is leaving.
+        let from_anywhere = (right.takes_away() && !actor.is_lent()) || matches!(order.act, Act::Logout);
         let (premises, roles, now) = (self.desk.premises(), &actor.account().roles, self.clock.wall());
         let on_premises = || if from_anywhere { Ok(()) } else { premises.admit(roles, whence, now) };
         match actor.may(right, site.as_ref()).and_then(|()| on_premises()) {

@@ -9,31 +9,43 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
-use rustls::server::danger::ClientCertVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{
     ClientCertVerifierBuilder, ResolvesServerCert, VerifierBuilderError, WantsServerCert, WebPkiClientVerifier,
 };
-use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use rustls::{
+    ConfigBuilder, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion, version,
+};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::clock::Clock;
 pub use clients::{for_node, for_site};
-pub use making::make_certificates;
+pub use making::{Authority, authority, make_certificates};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("{} cannot be read as PEM: {reason}", path.display())]
     File { path: PathBuf, reason: String },
+    #[error("{} cannot be written: {error}", path.display())]
+    Write { path: PathBuf, error: std::io::Error },
+    #[error("{} holds no private key that can be read (PEM, without a passphrase): {reason}", path.display())]
+    Key { path: PathBuf, reason: String },
+    #[error("{} holds a certificate that is no authority's: {error}", path.display())]
+    Authority { path: PathBuf, error: rustls::Error },
     #[error("{} holds no certificate", path.display())]
     Empty { path: PathBuf },
     #[error("the certificate and key do not serve: {0}")]
     Rustls(#[from] rustls::Error),
     #[error("workstations cannot be verified: {0}")]
     Workstations(#[from] VerifierBuilderError),
+    #[error("{} is no list of revocations that counts ({error}): publish a complete list (RFC 5280 §5), not a delta", path.display())]
+    List { path: PathBuf, error: VerifierBuilderError },
     #[error("a certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),
 }
@@ -69,7 +81,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
 
 /// The private key of a PEM file, whatever else it holds.
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File { path: path.to_owned(), reason: error.to_string() })
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::Key { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// SHA-256 of a certificate, as `pin` and traces write it.
@@ -108,6 +120,52 @@ impl Card {
 
 /// Who judges workstations.
 type Judge = Arc<dyn ClientCertVerifier>;
+
+/// Takes a certificate from whoever shows one and proves to hold its key. Whether it counts is asked at each order: what
+/// takes away is kept from nobody, whatever has become of the certificate.
+#[derive(Debug)]
+struct WhoeverShows(Judge);
+
+impl ClientCertVerifier for WhoeverShows {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        _own: &CertificateDer<'_>,
+        _others: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, own, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, own, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
 
 /// Whether a chain counts now. Without a judge no workstation is asked for.
 fn trusts(judge: Option<&Judge>, chain: &[CertificateDer<'_>], now: OffsetDateTime) -> bool {
@@ -153,6 +211,20 @@ impl Papers {
         let read = self.revocations.iter().map(|path| revocations(path)).collect::<Result<Vec<_>, _>>()?;
         let (lists, prints): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         Ok((Some(verifier.with_crls(lists.into_iter().flatten()).enforce_revocation_expiration()), prints))
+    }
+
+    /// What keeps workstations from being verified, with the list that does if it is one.
+    fn blame(&self, error: VerifierBuilderError, roots: Option<&Arc<RootCertStore>>) -> TlsError {
+        let cannot_be = |path: &&PathBuf| match (revocations(path), roots) {
+            (Ok((lists, _)), Some(roots)) => {
+                WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider()).with_crls(lists).build().is_err()
+            }
+            _ => false,
+        };
+        match self.revocations.iter().find(cannot_be) {
+            Some(path) => TlsError::List { path: path.clone(), error },
+            None => error.into(),
+        }
     }
 
     fn builder(&self, judge: Option<Judge>, clock: &Clock) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, TlsError> {
@@ -220,8 +292,9 @@ impl Met {
         // Before they are read: what changes meanwhile is read again.
         let looks = looks(&papers.revocations);
         let (verifier, lists) = papers.verifier(roots.as_ref())?;
-        let judge = verifier.clone().map(ClientCertVerifierBuilder::build).transpose()?;
-        let lenient = verifier.map(|verifier| verifier.allow_unauthenticated().build()).transpose()?;
+        let judge = verifier.map(ClientCertVerifierBuilder::build).transpose();
+        let judge = judge.map_err(|error| papers.blame(error, roots.as_ref()))?;
+        let lenient = judge.clone().map(|judge| -> Judge { Arc::new(WhoeverShows(judge)) });
         let config = |judge| -> Result<_, TlsError> {
             let mut config = papers.builder(judge, clock)?.with_cert_resolver(Arc::clone(&own));
             config.require_ems = true;
@@ -311,7 +384,7 @@ impl Renewed {
 fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(ca)? {
-        roots.add(certificate)?;
+        roots.add(certificate).map_err(|error| TlsError::Authority { path: ca.to_owned(), error })?;
     }
     Ok(roots)
 }

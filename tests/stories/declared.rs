@@ -127,3 +127,42 @@ async fn what_a_file_leaves_out_stays_unless_it_is_to_be_pruned_and_what_nothing
         assert!(code == 1 && told.contains(words), "{told}");
     }
 }
+
+/// Sites, networks and policies: the settings' lines are shown, put in place on the node's machine, and a site's are asked for
+/// when the node runs by them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_settings_stand_in_the_file_whole_and_a_sites_take_two_people_again() {
+    let mut served = served("").await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("agency.toml");
+    let text = exported(&served, &file);
+    assert!(text.starts_with("settings = '''\n# A Lucarne node."), "{text}");
+    let apply = |served: &Served, more: &[&str]| run(served, &[&["apply", file.to_str().unwrap()], more].concat());
+    // What cannot be is not written.
+    std::fs::write(&file, text.replace("# max_sessions = 50", "idle_minutes = 99")).unwrap();
+    let (code, told) = apply(&served, &["--yes"]);
+    assert!(code == 1 && told.contains("viewers.idle_minutes: write a number from 1 to 60"), "{told}");
+    let changed = text.replace("# max_sessions = 50", "max_sessions = 7").replace("My demonstration site", "The other building");
+    std::fs::write(&file, &changed).unwrap();
+    let (code, told) = apply(&served, &["--check"]);
+    assert!(code == 5 && told.contains("    + max_sessions = 7") && told.contains("    - # max_sessions = 50"), "{told}");
+    let before = std::fs::read_to_string(&served.config).unwrap();
+    let (code, told) = apply(&served, &["--yes"]);
+    assert!(code == 0 && told.contains("Restart the node, then apply again"), "{told}");
+    let now = std::fs::read_to_string(&served.config).unwrap();
+    assert!(now.contains("\nmax_sessions = 7"), "{now}");
+    assert_eq!(std::fs::read_to_string(served.config.with_extension("toml.before")).unwrap(), before);
+    // Nobody is asked about settings that the node does not run by.
+    let (code, told) = apply(&served, &["--yes"]);
+    assert!(code == 0 && told.contains("restart it, then apply again") && !told.contains("asked"), "{told}");
+    served.kill_and_start().await;
+    let (code, told) = apply(&served, &["--yes"]);
+    assert!(code == 0 && told.contains("asked     the settings of my-site are approved"), "{told}");
+    assert!(apply(&served, &["--check"]).1.contains("waits for a second person"));
+    let (stage, rssi) = (&served.people.stage, &served.people.company.rssi);
+    let Outcome::Requests { requests } = rssi.order(stage, Act::ListRequests).await.unwrap() else { panic!("requests") };
+    let request = requests.into_iter().next().unwrap().request.id;
+    went_well(rssi.order(stage, Act::Approve { request }).await.unwrap()).unwrap();
+    assert_eq!(apply(&served, &["--check"]), (0, "there is nothing to order\n".to_owned()));
+    assert_eq!(exported(&served, &file), changed);
+}

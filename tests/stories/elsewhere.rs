@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use lucarne::clock::Clock;
-use lucarne::demo::rehearsal::{Person, Stage, went_well};
+use lucarne::demo::rehearsal::{Person, Stage, together, went_well};
+use lucarne::governance::Role;
+use lucarne::governance::account::File;
 use lucarne::governance::workstation::Posture;
 use lucarne::node::act::{Act, Order, Outcome};
 use lucarne::node::remote::Remote;
@@ -104,11 +106,49 @@ async fn r50_a_revoked_certificate_orders_nothing() {
     let (house, company) = (&agency.house, &agency.house.company);
     is_known(house, "Bureau", agency.pki.card("poste1", 11)).await;
     let machine = agency.machine(Some("poste1"));
+    let orders = async || code(machine.order(company.admin.orders(Act::ListAccounts { after: None })).await.unwrap());
+    assert_eq!(orders().await, "system_stale", "known, and on a connection that stays");
     agency.pki.revoke(&[11]);
     house.entry(|entry| entry.text("key") == "workstations.revocations" && entry.text("outcome") == "ok").await;
-    let order = company.admin.orders(Act::ListAccounts { after: None });
-    let error = machine.remote.order(&order, &house.clock).await.err().unwrap();
-    assert!(format!("{error:#}").contains("closed the connection"), "{error:#}");
+    assert_eq!(orders().await, "certificate_revoked");
+    assert_eq!(code(agency.lists_accounts(&company.admin, Some("poste1")).await), "certificate_revoked");
+    // Neither it nor another agency's keeps a Stop.
+    let stranger = Pki::new(datetime!(2026-03-01 10:00 UTC));
+    stranger.card("poste1", 11);
+    std::fs::copy(stranger.identity("poste1"), agency.pki.path("autre.pem")).unwrap();
+    std::fs::copy(stranger.path("poste1.key"), agency.pki.path("autre.key")).unwrap();
+    for card in ["poste1", "autre"] {
+        went_well(agency.machine(Some(card)).order(company.admin.orders(Act::Stop { site: name("a") })).await.unwrap()).unwrap();
+    }
+    agency.house.close().await;
+}
+
+/// What opens an account or changes its password asks the same, once all else was right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r50_the_ways_in_ask_for_a_known_machine_too() {
+    let agency = agency().await;
+    let (house, company) = (&agency.house, &agency.house.company);
+    house.clock.advance(std::time::Duration::from_secs(2 * 86400));
+    let changed = company.admin.change_password(&agency.machine(None), "Nouveau-Ch3val").await.unwrap();
+    assert_eq!(code(changed), "needs_certificate");
+    let act = Act::AskJoin {
+        login: "autre".into(),
+        name: "Autre Gestion".into(),
+        roles: vec![Role::Admin],
+        site: None,
+        file: File::default(),
+        ends: None,
+    };
+    let stage = &**house.node().shared();
+    let [one, other] = together(stage, &company.admin, &company.rssi, act).await.unwrap();
+    let both = format!("{}-{}", one.unwrap(), other.unwrap());
+    let enrol = || Act::Enrol { login: "autre".into(), name: None, code: both.as_str().into(), password: "Correct-h0rse".into() };
+    let enrolled = agency.machine(None).order(Order { token: None, act: enrol() }).await.unwrap();
+    assert_eq!(code(enrolled), "needs_certificate");
+    assert!(
+        matches!(stage.order(Order { token: None, act: enrol() }).await.unwrap(), Outcome::Enrolled { .. }),
+        "the code is there still"
+    );
     agency.house.close().await;
 }
 
@@ -136,6 +176,9 @@ async fn the_command_line_orders_a_node_elsewhere_and_says_what_stands_between()
     let done = by(&here, &ca, &["--json", "whoami"], "");
     let person: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(person["account"]["login"], "claire", "{person}");
+    // No other node is told what this one gave.
+    let other_name = here.replace("localhost", "127.0.0.1");
+    assert_eq!(by(&other_name, &ca, &["whoami"], "").status.code(), Some(4));
     // A refusal is one here too.
     let refused = by(&here, &ca, &["account", "list"], "");
     assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
@@ -147,7 +190,8 @@ async fn the_command_line_orders_a_node_elsewhere_and_says_what_stands_between()
     assert!(said(&plain).contains("write https://HOST:PORT"), "{}", said(&plain));
     let other = agency.pki.path("ca.pem");
     let untrusted = by(&here, &other, &["whoami"], "");
-    assert!(said(&untrusted).contains("is --ca who signed its certificate?"), "{}", said(&untrusted));
+    assert!(said(&untrusted).contains("Is --ca who signed its certificate?"), "{}", said(&untrusted));
+    assert!(said(&by(&here, &ca, &["check"], "")).contains("leave --url"), "checked here");
     let nowhere =
         Command::new(env!("CARGO_BIN_EXE_lucarne")).args(["--url", &here, "whoami"]).env_remove("LUCARNE_CA").output().unwrap();
     assert!(said(&nowhere).contains("--ca FILE"), "{}", said(&nowhere));

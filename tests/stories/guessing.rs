@@ -113,8 +113,10 @@ async fn a_thousand_wrong_logins_at_once_delay_no_picture() {
     }
     assert!(busy > 500, "{busy} were told to come again");
     bystander.sees_more(&house).await;
+    // Two hashes of 19 MiB at a time. The system's allocator keeps blocks below 32 MiB in the arena of the thread that had
+    // them, so some may be there several times over; without the limit sixteen would be, at once.
     let grown = peak_memory() - before;
-    assert!(grown < 96 << 10, "{grown} KiB more than before");
+    assert!(grown < 192 << 10, "{grown} KiB more than before");
     // And she whose password was guessed at comes in by her own device.
     house.clock.advance(Duration::from_secs(60));
     went_well(house.company.auditor.log_in(&**house.node().shared()).await.unwrap()).unwrap();

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lucarne::clock::Clock;
 use lucarne::demo::rehearsal::together;
 use lucarne::id::{WorkstationId, hex};
 use lucarne::node::act::{Act, Outcome};
 use lucarne::picture::Picture;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
+use lucarne::tls::{ForViewers, Papers};
 use time::macros::datetime;
 use tokio::task::JoinHandle;
 
@@ -142,6 +144,29 @@ async fn r50_a_revoked_certificate_is_refused_and_its_picture_ends_without_a_com
 }
 
 /// A list past its next update says nothing any more: nobody comes in by it, and nobody looks on.
+/// A delta list would say less than all: it is refused by name, and nothing is taken for not revoked because of it.
+#[test]
+fn r50_a_delta_list_is_refused_with_what_to_publish() {
+    let dir = tempfile::TempDir::new().unwrap();
+    lucarne::tls::make_certificates(dir.path(), &["localhost".to_owned()]).unwrap();
+    let script = "openssl req -x509 -newkey ed25519 -nodes -keyout k.pem -out agency.pem -days 9 -subj /CN=Agence && touch index && \
+                  printf '[ca]\ndefault_ca=a\n[a]\ndatabase=index\ndefault_md=default\ndefault_crl_days=7\ncrl_extensions=d\n[d]\n\
+                  authorityKeyIdentifier=keyid\n2.5.29.20=DER:020102\n2.5.29.27=critical,DER:020101\n' > c.cnf && \
+                  openssl ca -gencrl -config c.cnf -cert agency.pem -keyfile k.pem -out delta.crl";
+    let made = std::process::Command::new("sh").args(["-c", script]).current_dir(dir.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let path = |name: &str| dir.path().join(name);
+    let papers = Papers {
+        certificate: path("viewers.pem"),
+        key: path("viewers.key"),
+        workstations: Some(path("agency.pem")),
+        revocations: vec![path("delta.crl")],
+        tls12: false,
+    };
+    let refused = ForViewers::load(papers, &Clock::system()).err().unwrap().to_string();
+    assert!(refused.contains("delta.crl is no list") && refused.contains("publish a complete list"), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r50_a_list_that_has_run_out_ends_pictures() {
     let agency = agency("").await;

@@ -9,7 +9,7 @@ use crate::governance::request::Request;
 use crate::governance::{
     Account, Alert, Engagement, Freeze, Incident, Paper, Paperwork, Refusal, Roles, Secret, Standing, State, Token, Workstation,
 };
-use crate::id::{EngagementId, IncidentId, RequestId, TokenId, WorkstationId};
+use crate::id::{EngagementId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -120,6 +120,10 @@ pub enum Outcome {
     },
     Papers {
         papers: Vec<(Paperwork, Paper)>,
+        /// Sites whose settings as they are now two people have not approved.
+        unapproved: Vec<SiteName>,
+        /// SHA-256 of the settings (lucarne.toml) that the node runs by.
+        settings: String,
     },
     Compliance {
         clauses: Vec<Commitment>,
@@ -142,6 +146,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the order was carried out.
+    pub fn is_answer(&self) -> bool {
+        !matches!(self, Self::Refused { .. } | Self::NotDone { .. } | Self::Failed { .. })
+    }
+
     /// What asks for the rest of a list.
     pub fn next_page(&self) -> Option<Act> {
         match self {
