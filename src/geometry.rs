@@ -121,6 +121,10 @@ impl Pixel {
         Self((r as u32) << 16 | (g as u32) << 8 | b as u32)
     }
 
+    pub const fn to_rgb(self) -> [u8; 3] {
+        [self.r(), self.g(), self.b()]
+    }
+
     pub const fn r(self) -> u8 {
         (self.0 >> 16) as u8
     }

@@ -47,3 +47,4 @@ pub mod tls;
 pub mod trace;
 pub mod viewer;
 pub mod web;
+pub mod words;

@@ -45,7 +45,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("desk", &["governance", "trace", "store", "id", "clock", "geometry", "rfb"]),
     ("notify", &["clock", "tls"]),
     ("config", &["geometry", "governance", "id", "network", "notify", "rfb", "tls"]),
-    ("web", &["trace", "metrics", "clock", "governance", "network", "tls", "viewer"]),
+    ("web", &["trace", "metrics", "clock", "desk", "governance", "id", "network", "tls", "viewer", "words"]),
+    ("words", &[]),
     (
         "node",
         &[

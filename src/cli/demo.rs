@@ -50,8 +50,9 @@ pub(super) async fn run(port: u16, clock: Clock) -> Result<ExitCode> {
     let codes: Vec<&str> = links.iter().map(|link| link.code.as_str()).collect();
     let &[rssi, admin] = codes.as_slice() else { bail!("the first two people could not be let in") };
     let site = SiteName::new("demo").map_err(anyhow::Error::msg)?;
-    let (company, engagement) = play(node.shared(), [rssi, admin], &site, &clock).await?;
-    introduce(&node, &folder.0);
+    let password = format!("Aa1-{}", hex(&random::<4>()));
+    let (company, engagement) = play(node.shared(), [rssi, admin], &site, &password, &clock).await?;
+    introduce(&node, &folder.0, &password);
     tokio::select! {
         stopped = super::serve::stopped() => stopped?,
         failed = tickets(node.shared(), &company, &engagement) => failed?,
@@ -68,6 +69,8 @@ fn settings(folder: &Path, port: u16, practice: SocketAddr) -> Result<Config> {
         node = {{ name = "demo", data = "data" }}
         viewers = {{ listen = "127.0.0.1:{port}", certificate = "viewers.pem", key = "viewers.key" }}
         monitor = {{ listen = "127.0.0.1:0" }}
+        pages = {{ listen = "127.0.0.1:0", pixel = "127.0.0.1:0" }}
+        accounts = {{ second_factor = "privileged" }}
         [[site]]
         name = "demo"
         label = "Cabinet de démonstration"
@@ -80,11 +83,16 @@ fn settings(folder: &Path, port: u16, practice: SocketAddr) -> Result<Config> {
 }
 
 /// A visit, from nobody to a picture; each step is told.
-async fn play(stage: &Shared, codes: [&str; 2], site: &SiteName, clock: &Clock) -> Result<(Company, EngagementId)> {
+async fn play(
+    stage: &Shared,
+    codes: [&str; 2],
+    site: &SiteName,
+    password: &str,
+    clock: &Clock,
+) -> Result<(Company, EngagementId)> {
     println!("Lucarne shows an invented practice. Everything is on this machine and goes when you press Ctrl-C.\n");
     println!("A visit is played, by invented people and real rules:\n");
-    let password = format!("Aa1-{}", hex(&random::<8>()));
-    let auditor = Auditor { login: "camille", name: "Camille Auditeur", password: &password };
+    let auditor = Auditor { login: "camille", name: "Camille Auditeur", password };
     let company = Company::found(stage, codes, auditor, std::slice::from_ref(site)).await?;
     println!("  1. genesis    rssi and admin opened their accounts by one-time codes: password and second factor");
     println!("  2. four eyes  admin asked, rssi approved: charter, procedure, the site's settings, two more people");
@@ -103,9 +111,16 @@ async fn play(stage: &Shared, codes: [&str; 2], site: &SiteName, clock: &Clock) 
     Ok((company, engagement))
 }
 
-fn introduce(node: &Node, folder: &Path) {
+fn introduce(node: &Node, folder: &Path, password: &str) {
     let port = node.addresses.viewers.port();
-    println!("Now look. In another terminal, start TigerVNC's viewer (Debian: apt install tigervnc-viewer):\n");
+    if let Some(pages) = node.addresses.pages {
+        println!("Now look, in a browser (it warns of a certificate that only this demonstration trusts):\n");
+        println!(
+            "     https://localhost:{}\n     log in as   camille\n     with        {password}      (no digits here)\n",
+            pages.port()
+        );
+    }
+    println!("Or by a VNC viewer. In another terminal, start TigerVNC's viewer (Debian: apt install tigervnc-viewer):\n");
     println!("     vncviewer -SecurityTypes X509Plain -X509CA {} localhost::{port}\n", folder.join("ca.pem").display());
     if let Some(monitor) = node.addresses.monitor {
         println!("Health and metrics, for a browser: http://{monitor}/healthz and http://{monitor}/metrics\n");

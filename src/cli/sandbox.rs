@@ -51,6 +51,8 @@ pub(super) fn confine(config: &Config) -> Result<()> {
         config.viewers.tls_first,
         config.viewers.local,
         config.api.as_ref().map(|api| api.listen),
+        config.pages.as_ref().map(|pages| pages.listen),
+        config.pages.as_ref().map(|pages| pages.pixel),
         config.monitor,
     ];
     let bind = listens.iter().flatten().map(|address: &SocketAddr| Ok(NetPort::new(address.port(), AccessNet::BindTcp)));

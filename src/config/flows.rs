@@ -69,6 +69,11 @@ pub fn flows(config: &Config) -> Vec<Flow> {
     flows.extend(
         config.api.as_ref().map(|api| Flow::within("orders by HTTP, inside TLS", api.listen, [&api.networks, &api.balancers])),
     );
+    if let Some(pages) = &config.pages {
+        let from = [&pages.networks, &pages.balancers];
+        flows.push(Flow::within("pages of auditors", pages.listen, from));
+        flows.push(Flow::within("the pages' pixel of elsewhere", pages.pixel, from));
+    }
     flows.extend(config.monitor.map(|at| Flow::within("metrics and health", at, anywhere)));
     for site in &config.sites {
         flows.push(Flow::to(format!("site {}", site.name), names(&site.networks, &site.host), "tcp", site.port));

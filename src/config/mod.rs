@@ -49,6 +49,8 @@ pub struct Config {
     pub viewers: Viewers,
     /// Orders by HTTP, inside TLS.
     pub api: Option<Api>,
+    /// What auditors see in a browser.
+    pub pages: Option<Pages>,
     /// Metrics and health, on loopback.
     pub monitor: Option<SocketAddr>,
     /// The server of the rows, if they are not in a file beside the trace.
@@ -64,6 +66,15 @@ pub struct Config {
 pub struct Api {
     pub listen: SocketAddr,
     /// From where connections are answered.
+    pub networks: Networks,
+    pub balancers: Networks,
+}
+
+#[derive(Debug, Clone)]
+pub struct Pages {
+    pub listen: SocketAddr,
+    /// Another port, from which one pixel comes: what a canvas has drawn of elsewhere, no script reads back.
+    pub pixel: SocketAddr,
     pub networks: Networks,
     pub balancers: Networks,
 }
@@ -201,6 +212,7 @@ fn checked(written: written::Written, folder: &Path) -> Result<Config, At> {
         data: folder.join(written.node.data),
         viewers: checked_viewers(written.viewers, workstations.ca.is_some(), folder)?,
         api: written.api.map(checked_api).transpose()?,
+        pages: written.pages.map(checked_pages).transpose()?,
         monitor,
         postgres: store::checked(written.store, folder)?,
         accounts,
@@ -215,6 +227,15 @@ fn checked_api(api: written::Api) -> Result<Api, At> {
         listen: api.listen,
         networks: networks::checked(api.networks, "api.networks")?,
         balancers: networks::balancers(api.balancers, "api.balancers")?,
+    })
+}
+
+fn checked_pages(pages: written::Pages) -> Result<Pages, At> {
+    Ok(Pages {
+        listen: pages.listen,
+        pixel: pages.pixel,
+        networks: networks::checked(pages.networks, "pages.networks")?,
+        balancers: networks::balancers(pages.balancers, "pages.balancers")?,
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) struct Written {
     pub node: Node,
     pub viewers: Viewers,
     pub api: Option<Api>,
+    pub pages: Option<Pages>,
     pub monitor: Option<Monitor>,
     #[serde(default)]
     pub store: Store,
@@ -83,6 +84,15 @@ pub(super) struct Viewers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Api {
     pub listen: SocketAddr,
+    pub networks: Option<Networks>,
+    pub balancers: Option<Networks>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pages {
+    pub listen: SocketAddr,
+    pub pixel: SocketAddr,
     pub networks: Option<Networks>,
     pub balancers: Option<Networks>,
 }

@@ -13,6 +13,7 @@ use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
 use crate::tls::Card;
 use crate::trace::{Event, Quota};
+use crate::viewer::browser::CopySign;
 use crate::viewer::{Ending, Ends, Gate, Known, Peer, Seat, Tally, TlsFacts, Turned, whose};
 use crate::web::Orders;
 
@@ -68,6 +69,11 @@ impl Gate for Shared {
 
     async fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) {
         self.log.note(with_dropped(Event::new("view.counters").outcome("ok").session(session), dropped)).await;
+    }
+
+    async fn copied(&self, session: &SessionId, signs: Vec<(CopySign, u64)>) {
+        let event = Event::new("copy.attempt").outcome("ok").session(session);
+        self.log.note(signs.into_iter().fold(event, |event, (sign, count)| event.count(sign.name(), count))).await;
     }
 
     async fn ended(&self, session: &SessionId, tally: Tally) {

@@ -10,12 +10,12 @@ use tokio::task::JoinSet;
 
 use super::{Addresses, Shared};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Api, Config, Pages};
 use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::tls::{ForViewers, Papers};
 use crate::viewer::{Balancers, Entrance, Limits, Listener};
-use crate::web;
+use crate::web::{self, Entry};
 
 /// What viewers meet at the door in band, and behind tunnels.
 pub fn doors(config: &Config, clock: &Clock) -> Result<[Arc<ForViewers>; 2]> {
@@ -60,7 +60,9 @@ pub(super) async fn listen(
         // Who sits at this machine comes by no network.
         let (networks, balancers) = match entrance {
             Entrance::Local => (Arc::default(), Balancers::new(Networks::nowhere())),
-            Entrance::InBand | Entrance::TlsFirst { .. } => (Arc::clone(&in_band.networks), in_band.balancers.clone()),
+            Entrance::InBand | Entrance::TlsFirst { .. } | Entrance::Browser => {
+                (Arc::clone(&in_band.networks), in_band.balancers.clone())
+            }
         };
         tasks.spawn(Listener { entrance, networks, balancers, tls: Arc::clone(tls), ..in_band.clone() }.run(socket));
         Ok(bound)
@@ -75,15 +77,11 @@ pub(super) async fn listen(
         None => None,
     };
     let api = match &config.api {
-        Some(api) => {
-            let socket = bind(api.listen).await?;
-            let bound = socket.local_addr()?;
-            let tls = Arc::clone(tunnel_door);
-            let from = (api.networks.clone(), Balancers::new(api.balancers.clone()));
-            let work = web::api(socket, from, tls, Arc::clone(shared), clock.clone());
-            serve("orders by HTTP are no longer taken", work, tasks);
-            Some(bound)
-        }
+        Some(written) => Some(api(written, shared, tasks).await?),
+        None => None,
+    };
+    let pages = match &config.pages {
+        Some(written) => Some(pages(written, shared, metrics, in_band.pixels.clone(), tasks).await?),
         None => None,
     };
     let monitor = match config.monitor {
@@ -95,7 +93,48 @@ pub(super) async fn listen(
         }
         None => None,
     };
-    Ok(Addresses { viewers: bound, tls_first, local, api, monitor })
+    Ok(Addresses { viewers: bound, tls_first, local, api, pages, monitor })
+}
+
+/// Orders by HTTP.
+async fn api(api: &Api, shared: &Arc<Shared>, tasks: &mut JoinSet<()>) -> Result<SocketAddr> {
+    let socket = bind(api.listen).await?;
+    let bound = socket.local_addr()?;
+    let [_, tunnel_door] = &shared.doors;
+    let entry = Entry {
+        name: "api",
+        networks: api.networks.clone(),
+        balancers: Balancers::new(api.balancers.clone()),
+        tls: Arc::clone(tunnel_door),
+    };
+    let work = web::api(socket, entry, Arc::clone(shared), shared.clock.clone());
+    serve("orders by HTTP are no longer taken", work, tasks);
+    Ok(bound)
+}
+
+/// The pages, and their pixel of elsewhere.
+async fn pages(
+    pages: &Pages,
+    shared: &Arc<Shared>,
+    metrics: &Metrics,
+    pixels: Handle,
+    tasks: &mut JoinSet<()>,
+) -> Result<SocketAddr> {
+    let (socket, elsewhere) = (bind(pages.listen).await?, bind(pages.pixel).await?);
+    let (bound, pixel) = (socket.local_addr()?, elsewhere.local_addr()?.port());
+    let [_, tunnel_door] = &shared.doors;
+    let entry = |name| Entry {
+        name,
+        networks: pages.networks.clone(),
+        balancers: Balancers::new(pages.balancers.clone()),
+        tls: Arc::clone(tunnel_door),
+    };
+    let clock = shared.clock.clone();
+    let window = web::Window { node: Arc::clone(shared), pixels, clock: clock.clone(), metrics: metrics.clone(), pixel };
+    serve("the pages are no longer served", web::pages(socket, entry("pages"), window), tasks);
+    let pixel = web::pixel(elsewhere, entry("pixel"), Arc::clone(shared), clock);
+    serve("the pages' pixel is no longer served", pixel, tasks);
+    Ok(bound)
 }
 
 /// For as long as the node runs; its end is said.

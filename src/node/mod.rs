@@ -150,6 +150,7 @@ pub struct Addresses {
     pub tls_first: Option<SocketAddr>,
     pub local: Option<SocketAddr>,
     pub api: Option<SocketAddr>,
+    pub pages: Option<SocketAddr>,
     pub monitor: Option<SocketAddr>,
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::act::{Act, Order, Outcome, openapi};
 use crate::governance::{Secret, Verdict};
+use crate::id::ConnectionId;
 use crate::viewer::{Ends, Gate, whose};
 use crate::web::{Answer, Orders, Origin};
 
@@ -17,9 +18,9 @@ impl Orders for Shared {
         self.is_known(address.ip())
     }
 
-    async fn attempt(&self, ends: Ends) -> bool {
+    async fn attempt(&self, ends: Ends, door: &'static str) -> Option<ConnectionId> {
         let known = self.is_known(ends.address.ip());
-        self.record_attempt(ends, known, "api").await.is_some()
+        self.record_attempt(ends, known, door).await
     }
 
     fn limited(&self, address: SocketAddr, cause: &'static str) {

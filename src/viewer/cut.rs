@@ -2,9 +2,12 @@
 //! to throw it away.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::TcpStream;
+
+use super::SEND_BUFFER;
 
 /// Unsent bytes past which the system takes no more: little waits where newer pixels cannot overtake it.
 const UNSENT: u32 = 32 << 10;
@@ -13,8 +16,13 @@ const UNSENT: u32 = 32 << 10;
 pub struct Cut(OwnedFd);
 
 impl Cut {
-    pub(super) fn of(stream: &TcpStream) -> std::io::Result<Self> {
+    /// Of a connection over which a picture may go: it is set up so that little waits and its loss is noticed.
+    pub fn of(stream: &TcpStream) -> std::io::Result<Self> {
+        stream.set_nodelay(true)?;
         let socket = socket2::SockRef::from(stream);
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5));
+        socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
         Ok(Self(socket.try_clone()?.into()))
     }

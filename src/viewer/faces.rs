@@ -18,9 +18,9 @@ pub(super) struct Said {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Saying {
     /// The site has declared real data on its screen (R06).
-    real_data: bool,
+    pub real_data: bool,
     /// Nobody was there for long (R39).
-    locks_soon: bool,
+    pub locks_soon: bool,
 }
 
 impl Said {

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::Notify;
+
+use super::browser::CopySign;
 use crate::rfb::input::InputKind;
 
 /// Clones count together.
@@ -21,6 +24,9 @@ struct Counts {
     bytes: AtomicU64,
     /// Bytes that the viewer sent.
     heard: AtomicU64,
+    /// Signs of copying that nobody has been told of.
+    copies: [AtomicU64; CopySign::ALL.len()],
+    copied: Notify,
 }
 
 impl Gauges {
@@ -35,6 +41,21 @@ impl Gauges {
     pub fn tried(&self) -> Vec<(InputKind, u64)> {
         let counts = self.0.tried.iter().map(|counter| counter.load(Ordering::Relaxed));
         InputKind::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// A page saw somebody try to copy the picture.
+    pub fn copy(&self, sign: CopySign) {
+        if let Some(counter) = self.0.copies.get(sign as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+            self.0.copied.notify_one();
+        }
+    }
+
+    /// Waits for signs of copying; gives those since the last time.
+    pub async fn copies(&self) -> Vec<(CopySign, u64)> {
+        self.0.copied.notified().await;
+        let counts = self.0.copies.iter().map(|counter| counter.swap(0, Ordering::Relaxed));
+        CopySign::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
     }
 
     /// A piece is about to be copied from the screen.

@@ -4,20 +4,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::balancer::{Balancers, Ends};
 use super::cut::Cut;
-use super::entrance::Door;
+use super::entrance::{Door, Entered};
 use super::limits::{Limits, Place};
-use super::{Gate, Peer, Turned};
+use super::seated::{Held, Room};
+use super::session::Session;
+use super::{Ending, Gate, Peer, Tally, Turned};
 use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::metrics::{Kind, Metrics};
 use crate::network::Networks;
-use crate::rfb::Buffer;
-use crate::rfb::handshake::server::Offer;
+use crate::rfb::handshake::server::{Offer, server_init};
+use crate::rfb::{Buffer, PixelFormat};
 use crate::tls::ForViewers;
 
 /// How viewers come in.
@@ -29,6 +32,8 @@ pub enum Entrance {
     TlsFirst { vnc_auth: bool },
     /// No TLS: loopback only.
     Local,
+    /// A page, over WebSocket.
+    Browser,
 }
 
 impl Entrance {
@@ -37,12 +42,10 @@ impl Entrance {
             Self::InBand => "in_band",
             Self::TlsFirst { .. } => "tls_first",
             Self::Local => "local",
+            Self::Browser => "browser",
         }
     }
 }
-
-/// What the system may hold of a viewer's picture: little, so that Stop is soon true.
-pub(super) const SEND_BUFFER: usize = 128 << 10;
 
 pub struct Listener<G> {
     pub entrance: Entrance,
@@ -136,12 +139,7 @@ impl<G: Gate> Listener<G> {
     }
 
     async fn connection(&self, tcp: TcpStream, peer: Peer, connection: &ConnectionId, place: Place) -> Result<(), Turned> {
-        tcp.set_nodelay(true)?;
-        let socket = socket2::SockRef::from(&tcp);
-        socket.set_send_buffer_size(SEND_BUFFER)?;
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5));
-        socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
-        let cut = Cut::of(&tcp)?;
+        let cut = Arc::new(Cut::of(&tcp)?);
         let door = Door { gate: &self.gate, connection, peer, tls: &self.tls, clock: &self.clock, place: Some(place) };
         match self.entrance {
             Entrance::InBand => {
@@ -157,7 +155,23 @@ impl<G: Gate> Listener<G> {
                 let entered = door.plain(tcp, Offer::VncAuth, None).await?;
                 self.seated(entered, cut).await;
             }
+            // Pages are met by `web`.
+            Entrance::Browser => {}
         }
         Ok(())
+    }
+
+    /// A viewer that was let in, to its end.
+    async fn seated<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, entered: Entered<S>, cut: Arc<Cut>) {
+        let Entered { mut stream, buffer, seat } = entered;
+        let room = Room { gate: &*self.gate, pixels: &self.pixels, clock: &self.clock, metrics: &self.metrics };
+        let session = |held: Held| async move {
+            let hello = server_init(held.view.size, &PixelFormat::NATIVE, &held.seat.label);
+            match (stream.write_all(&hello).await, stream.flush().await) {
+                (Ok(()), Ok(())) => Session::new(stream, buffer, held).run().await,
+                _ => Tally::empty(Ending::Lost),
+            }
+        };
+        room.hold(seat, cut, session).await;
     }
 }

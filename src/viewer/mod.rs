@@ -5,6 +5,7 @@
 //! [`Admission`] and a [`Recorded`]: the [`Gate`] gives both.
 
 mod balancer;
+pub mod browser;
 mod cut;
 mod demand;
 mod encoder;
@@ -37,10 +38,15 @@ use crate::tls::Card;
 use crate::trace::Recorded;
 
 pub use balancer::{Balancers, Ends};
+pub use cut::Cut;
 pub use entrance::Turned;
 pub use limits::{Known, Limits};
 pub use listener::{Entrance, Listener};
 pub use rate::{Rate, whose};
+pub use seated::Room;
+
+/// What the system may hold of a viewer's picture: little, so that Stop is soon true.
+const SEND_BUFFER: usize = 128 << 10;
 
 /// Why a session ended. The codes stand in the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,5 +188,7 @@ pub trait Gate: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Seat, Refusal>> + Send;
     /// What a running session's viewer tried so far: once a minute, when it tried something.
     fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) -> impl Future<Output = ()> + Send;
+    /// A page saw signs that somebody tries to copy the picture.
+    fn copied(&self, session: &SessionId, signs: Vec<(browser::CopySign, u64)>) -> impl Future<Output = ()> + Send;
     fn ended(&self, session: &SessionId, tally: Tally) -> impl Future<Output = ()> + Send;
 }

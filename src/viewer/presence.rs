@@ -2,11 +2,14 @@
 //! release counts, and a pointer that is elsewhere; protocol traffic and auto-repeat do not. The last place is compared in
 //! memory and nothing of it is kept.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::Ending;
 use crate::clock::Clock;
+use crate::shutdown::Switch;
 
 /// So long before the lock, the picture says so.
 const WARNING: Duration = Duration::from_secs(120);
@@ -61,8 +64,32 @@ impl Presence {
         self.soon.subscribe()
     }
 
+    /// Both halves of a session, until one ends. When nobody is there any more the session is told to end, like by
+    /// anybody: a black screen follows, and the cut.
+    pub async fn while_there(
+        &self,
+        reads: impl Future<Output = Ending>,
+        writes: impl Future<Output = Ending>,
+        switch: &Switch<Ending>,
+        clock: &Clock,
+    ) -> Ending {
+        let (mut reads, mut writes, mut absent) = (pin!(reads), pin!(writes), pin!(self.absent(clock)));
+        let mut locked = false;
+        loop {
+            tokio::select! {
+                biased;
+                ending = &mut writes => return ending,
+                ending = &mut reads => return ending,
+                () = &mut absent, if !locked => {
+                    locked = true;
+                    switch.raise(Ending::Locked);
+                }
+            }
+        }
+    }
+
     /// Waits until nobody has been there for the whole time.
-    pub async fn absent(&self, clock: &Clock) {
+    async fn absent(&self, clock: &Clock) {
         let mut last = self.last.subscribe();
         loop {
             let locks = *last.borrow_and_update() + self.limit;

@@ -2,28 +2,26 @@
 //! stop.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::cut::Cut;
-use super::entrance::Entered;
 use super::faces::Said;
 use super::gauges::Gauges;
-use super::listener::SEND_BUFFER;
 use super::presence::Presence;
-use super::session::Session;
 use super::update::View;
-use super::{Ending, Gate, Listener, Tally};
+use super::{Ending, Gate, SEND_BUFFER, Seat, Tally};
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::mark::Identity;
-use crate::rfb::PixelFormat;
-use crate::rfb::handshake::server::server_init;
+use crate::metrics::Metrics;
 
 /// Between two entries of what a viewer tried.
 const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
 /// From being told to end, or held, to being cut.
 const GRACE: Duration = Duration::from_millis(500);
 /// The system never holds more of a viewer's bytes (Linux doubles the size that it is asked for).
@@ -31,35 +29,50 @@ const MOST_HELD: u64 = 2 * SEND_BUFFER as u64;
 /// How often a viewer that is held is asked whether it has taken all of the picture that there was.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-impl<G: Gate> Listener<G> {
-    pub(super) async fn seated<S>(&self, entered: Entered<S>, cut: Cut)
+/// Where sessions are held.
+pub struct Room<'a, G> {
+    pub gate: &'a G,
+    /// The runtime on which viewers' pixels are stamped and encoded.
+    pub pixels: &'a Handle,
+    pub clock: &'a Clock,
+    pub metrics: &'a Metrics,
+}
+
+/// What a session has of its seat: the seat itself, its picture, who sits there, and what others watch it by.
+pub(super) struct Held {
+    pub seat: Seat,
+    pub view: View,
+    pub presence: Presence,
+    pub gauges: Gauges,
+    pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+impl<G: Gate> Room<'_, G> {
+    /// Holds a session to its end, and tells the gate of it. `cut`: the socket that it runs over.
+    pub(super) async fn hold<F>(&self, seat: Seat, cut: Arc<Cut>, session: impl FnOnce(Held) -> F + Send + 'static)
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Tally> + Send,
     {
-        let Entered { mut stream, buffer, seat } = entered;
         let id = seat.admission.session().clone();
         let identity = Identity { who: seat.admission.name().to_owned(), what: seat.label.clone(), session: id.clone() };
         let presence = Presence::new(seat.idle, self.clock.now());
         let said = Said::new(seat.real_data.clone(), presence.soon());
         let view = View::new(seat.screen.clone(), identity, said, self.clock.clone());
-        let hello = server_init(view.size, &PixelFormat::NATIVE, &seat.label);
         let (mut ending, holds, switch) = (seat.ending.clone(), seat.holds.clone(), seat.switch.clone());
-        let (clock, metrics, gauges) = (self.clock.clone(), self.metrics.clone(), Gauges::default());
-        let held = gauges.clone();
+        let gauges = Gauges::default();
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        let held = Held { seat, view, presence, gauges: gauges.clone(), clock, metrics: metrics.clone() };
         let session = self.pixels.spawn(async move {
             metrics.sessions.inc();
-            let greeted = stream.write_all(&hello).await.is_ok() && stream.flush().await.is_ok();
-            let tally = if greeted {
-                Session::new(stream, buffer, view, seat, presence, held, clock, metrics.clone()).run().await
-            } else {
-                Tally::empty(Ending::Lost)
-            };
+            let tally = session(held).await;
             metrics.sessions.dec();
             tally
         });
         let mut session = pin!(session);
-        let mut too_slow = pin!(too_slow(holds, &gauges, &cut, &self.clock));
+        let mut too_slow = pin!(too_slow(holds, &gauges, &cut, self.clock));
         let mut minutes = pin!(self.minutes(&id, &gauges));
+        let mut copies = pin!(self.copies(&id, &gauges));
         let done = loop {
             tokio::select! {
                 biased;
@@ -88,6 +101,7 @@ impl<G: Gate> Listener<G> {
                     break session.await;
                 }
                 () = &mut minutes => {}
+                () = &mut copies => {}
             }
         };
         let tally = done.unwrap_or_else(|error| {
@@ -95,6 +109,15 @@ impl<G: Gate> Listener<G> {
             Tally::empty(Ending::Failed)
         });
         self.gate.ended(&id, tally).await;
+    }
+
+    /// Tells of each sign that somebody tries to copy the picture; those of a second together.
+    async fn copies(&self, session: &SessionId, gauges: &Gauges) {
+        loop {
+            let signs = gauges.copies().await;
+            self.gate.copied(session, signs).await;
+            self.clock.sleep(SECOND).await;
+        }
     }
 
     /// Tells each minute what the viewer tried, if that is more than before.

@@ -1,15 +1,16 @@
 //! A running session: one half reads what the viewer says, the other writes what it may see.
 
 use std::io::ErrorKind;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::demand::{Demand, Preferences, hull};
+use super::encoder::{Encoder, put_size};
 use super::gauges::Gauges;
 use super::presence::{Presence, Signs};
 use super::pressure::Pressure;
+use super::seated::Held;
 use super::update::{Due, Loss, PIECE, View};
 use super::{Ending, Seat, Tally};
 use crate::clock::{Clock, Elapsed};
@@ -55,6 +56,7 @@ struct Reading<S> {
 struct Writing<S> {
     stream: WriteHalf<S>,
     view: View,
+    encoder: Encoder,
     gauges: Gauges,
     pressure: Pressure,
     out: Vec<u8>,
@@ -70,22 +72,14 @@ struct Writing<S> {
 
 impl<S: AsyncRead + AsyncWrite> Session<S> {
     /// A session over a stream whose handshake is done; `buffer` holds what came after it.
-    #[expect(clippy::too_many_arguments, reason = "what a session is made of, said once")]
-    pub fn new(
-        stream: S,
-        buffer: Buffer,
-        view: View,
-        seat: Seat,
-        presence: Presence,
-        gauges: Gauges,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(stream: S, buffer: Buffer, held: Held) -> Self {
+        let Held { seat, view, presence, gauges, clock, metrics } = held;
         let (reader, writer) = tokio::io::split(stream);
         let window = clock.now();
         let writing = Writing {
             stream: writer,
             view,
+            encoder: Encoder::default(),
             gauges: gauges.clone(),
             pressure: Pressure::default(),
             out: Vec::new(),
@@ -104,24 +98,8 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         let started = self.clock.now();
         let (demand, metrics, clock, presence) = (&self.demand, &self.metrics, &self.clock, &self.presence);
         let switch = self.seat.switch.clone();
-        let ending = {
-            let mut reads = pin!(self.reading.run(demand, presence, metrics, clock));
-            let mut writes = pin!(self.writing.run(demand, &mut self.seat, metrics, clock));
-            let mut absent = pin!(presence.absent(clock));
-            let mut locked = false;
-            loop {
-                tokio::select! {
-                    biased;
-                    ending = &mut writes => break ending,
-                    ending = &mut reads => break ending,
-                    // Told to end, like by anybody: a black screen follows, and the cut.
-                    () = &mut absent, if !locked => {
-                        locked = true;
-                        switch.raise(Ending::Locked);
-                    }
-                }
-            }
-        };
+        let reads = self.reading.run(demand, presence, metrics, clock);
+        let ending = presence.while_there(reads, self.writing.run(demand, &mut self.seat, metrics, clock), &switch, clock).await;
         let ending = self.seat.ending.reason().unwrap_or(ending);
         self.writing.close(&self.demand, ending, self.seat.ending.reason().is_some(), &self.clock).await;
         self.writing.view.clear();
@@ -220,7 +198,8 @@ impl<S: AsyncWrite> Writing<S> {
                 Due::Nothing | Due::Later(_) => self.send(clock).await,
                 Due::Resize(size) => {
                     let Some(encoding) = preferences.resize else { return Ending::CannotResize };
-                    self.view.put_resize(size, encoding, &mut self.out);
+                    self.view.resize(size);
+                    put_size(size, encoding, &mut self.out);
                     self.wanted = None;
                     self.send(clock).await
                 }
@@ -291,7 +270,7 @@ impl<S: AsyncWrite> Writing<S> {
                 break;
             }
             self.gauges.begin();
-            self.view.put_piece(piece, preferences, if blank { Loss::None } else { loss }, blank, &mut self.out);
+            self.put_piece(piece, preferences, if blank { Loss::None } else { loss }, blank);
             self.rects += 1;
             if self.out.len() >= CHUNK {
                 let before = clock.now();
@@ -309,6 +288,12 @@ impl<S: AsyncWrite> Writing<S> {
         bytes += self.send(clock).await?;
         self.pressure.waited(waited + (clock.now() - before), clock.now());
         Ok(bytes)
+    }
+
+    fn put_piece(&mut self, piece: Rect, preferences: &Preferences, loss: Loss, blank: bool) {
+        let copy = self.view.piece(piece, blank);
+        let lost = self.encoder.encode(copy, piece, preferences, loss, &mut self.out);
+        self.view.sent(piece, lost);
     }
 
     async fn send(&mut self, clock: &Clock) -> Result<u64, Ending> {
@@ -340,7 +325,7 @@ impl<S: AsyncWrite> Writing<S> {
             let pieces = self.view.pieces(&[whole]);
             put_update(pieces.len() as u16, &mut self.out);
             for piece in pieces {
-                self.view.put_piece(piece, &preferences, Loss::None, true, &mut self.out);
+                self.put_piece(piece, &preferences, Loss::None, true);
             }
             if self.send(clock).await.is_err() {
                 return;

@@ -4,16 +4,12 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use super::demand::Preferences;
-use super::encoder::Encoder;
 use super::faces::{self, Said, Saying};
 use crate::clock::Clock;
 use crate::geometry::{Rect, Size};
 use crate::mark::{Identity, Mark, Notice, stamp};
 use crate::picture::Picture;
-use crate::rfb::encoding::number;
 pub(super) use crate::rfb::encoding::tight::Loss;
-use crate::rfb::server::{put_rect, put_update};
 use crate::screen::{Face, Look, Region, ScreenReader};
 
 /// A piece of at most this many pixels is stamped and encoded at a time: under a millisecond of work.
@@ -28,7 +24,6 @@ pub(super) struct View {
     screen: ScreenReader,
     identity: Identity,
     clock: Clock,
-    encoder: Encoder,
     /// The size that the viewer knows.
     pub size: Size,
     /// When the viewer may be told of another size.
@@ -100,7 +95,6 @@ impl View {
             screen,
             identity,
             clock,
-            encoder: Encoder::default(),
             size,
             resize_from: now_at,
             seen: 0,
@@ -178,22 +172,14 @@ impl View {
         }
     }
 
-    /// Appends an update that tells the viewer its new size, by the encoding it understands.
-    pub fn put_resize(&mut self, size: Size, encoding: i32, out: &mut Vec<u8>) {
+    /// The viewer is told of another size: all of it is owed.
+    pub fn resize(&mut self, size: Size) {
         self.size = size;
         self.resize_from = self.clock.now() + BETWEEN_SIZES;
         self.owed = Region::new(size);
         self.owed.add(size.rect());
         self.lossy = Lossy::new(size);
         self.seen = self.screen.look().version;
-        put_update(1, out);
-        put_rect(size.rect(), encoding, out);
-        if encoding == number::EXTENDED_DESKTOP_SIZE {
-            // One screen (id 0) that is all of the picture.
-            out.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
-            crate::rfb::codec::Put::put_rect(out, size.rect());
-            out.extend_from_slice(&[0; 4]);
-        }
     }
 
     /// Cuts rectangles into pieces, whole tiles of what is owed struck off as they are promised.
@@ -205,8 +191,8 @@ impl View {
         if pieces.len() < usize::from(u16::MAX) { pieces } else { self.size.rect().pieces(PIECE.0, PIECE.1).collect() }
     }
 
-    /// Appends one piece: the screen's pixels as this viewer may have them, or black when `blank`.
-    pub fn put_piece(&mut self, rect: Rect, preferences: &Preferences, loss: Loss, blank: bool, out: &mut Vec<u8>) {
+    /// One piece: the screen's pixels as this viewer may have them, or black when `blank`.
+    pub fn piece(&mut self, rect: Rect, blank: bool) -> &Picture {
         if blank || !self.screen.copy(self.size, rect, &mut self.copy) {
             self.copy.reset(rect.size());
         }
@@ -220,8 +206,23 @@ impl View {
                 notice.lay(&mut self.copy, rect.origin(), self.size);
             }
         }
-        let lost = self.encoder.encode(&self.copy, rect, preferences, loss, out);
+        &self.copy
+    }
+
+    /// A piece was encoded, with pixels lost or without.
+    pub fn sent(&mut self, rect: Rect, lost: bool) {
         self.lossy.sent(rect, lost);
+    }
+
+    /// How the screen stands, and for how long the picture has not been proved to be the site's.
+    pub fn state(&self) -> (Face, Option<Duration>) {
+        let look = self.screen.look();
+        (look.face, look.proved.map(|at| self.clock.now().saturating_duration_since(at)))
+    }
+
+    /// What is said over the picture.
+    pub fn saying(&self) -> Saying {
+        self.said.now()
     }
 
     /// Whether the screen still has the size that the viewer knows.

@@ -1,6 +1,9 @@
-//! PAGES: the only room that knows axum. For now orders by HTTP, and the monitor: metrics and health, on loopback.
+//! PAGES: the only room that knows axum. The auditor's window, orders by HTTP, and the monitor: metrics and health, on
+//! loopback.
 
 mod api;
+mod door;
+mod pages;
 
 use std::sync::Arc;
 
@@ -16,6 +19,8 @@ use tokio::sync::watch;
 
 use crate::trace::Health;
 pub use api::{Answer, Orders, Origin, api};
+pub use door::Entry;
+pub use pages::{Window, pages, pixel};
 
 #[derive(Clone)]
 struct Monitor {

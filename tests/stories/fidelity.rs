@@ -19,11 +19,16 @@ pub fn identity(session: String, class: &str) -> Identity {
 
 /// What a viewer must see of a picture of site "a": marked with its newest session.
 pub fn marked(house: &House, picture: &Picture, format: &PixelFormat) -> Picture {
+    marked_at(house, picture, format, datetime!(2026-03-01 10:00 UTC))
+}
+
+/// The same, by a session that began in another minute.
+pub fn marked_at(house: &House, picture: &Picture, format: &PixelFormat, minute: time::OffsetDateTime) -> Picture {
     let entries = house.entries();
     let started = entries.iter().rev().find(|entry| entry.kind() == "view.started").unwrap();
     let identity = identity(started.text("session").to_owned(), started.text("class"));
     let mut marked = picture.clone();
-    stamp(&mut marked, Point::default(), &Mark::new(&identity, datetime!(2026-03-01 10:00 UTC)));
+    stamp(&mut marked, Point::default(), &Mark::new(&identity, minute));
     let mut shown = Picture::new(marked.size());
     let pixels: Vec<_> = marked.pixels().iter().map(|p| format.quantise(*p)).collect();
     shown.put(marked.size().rect(), &pixels);

@@ -93,7 +93,7 @@ impl House {
         let limit = if viewers.contains("connections_per_minute") { "" } else { "connections_per_minute = 10000" };
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"data\"\n[viewers]\nlisten = \"127.0.0.1:0\"\ntls_first = \"127.0.0.1:0\"\nlocal = \"127.0.0.1:0\"\n\
-             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\n{limit}\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n\
+             certificate = \"viewers.pem\"\nkey = \"viewers.key\"\n{limit}\n{viewers}\n[monitor]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n[pages]\nlisten = \"127.0.0.1:0\"\npixel = \"127.0.0.1:0\"\n\
              [accounts]\nhashing = {{ mebibytes = 19, passes = 2 }}\ninactive_days = 365\n{sites}"
         );
         let config = Config::parse(&dir.path().join("lucarne.toml"), &text).unwrap();

@@ -50,7 +50,7 @@ const WHOLE: u8 = 95;
 
 /// A JPEG of the picture, `quality` 1 to 100, its colours at half the resolution as in most films; empty if the encoder
 /// cannot (it writes to memory, so it can). What was lost is sent again once it is still.
-pub(super) fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
+pub fn encode(picture: &Picture, quality: u8) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
     let whole = quality > WHOLE;

@@ -279,7 +279,7 @@ pub enum Loss {
 
 impl Loss {
     /// The quality at which this picture is sent as JPEG, if it is.
-    fn quality(self, picture: &Picture) -> Option<u8> {
+    pub fn quality(self, picture: &Picture) -> Option<u8> {
         match self {
             Self::None => None,
             Self::OfPhotographs(quality) => has_few_equal_neighbours(picture, (1, 3)).then_some(quality),

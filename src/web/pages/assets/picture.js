@@ -1,0 +1,195 @@
+// One session: what comes is drawn, what is said is one of six short messages. Keys and clicks go nowhere.
+import { word, one } from "./page.js";
+import { prepare, resize, clear, draw } from "./canvas.js";
+
+const $ = (id) => document.getElementById(id);
+const PAINTED = 1, PRESENT = 2, HIDDEN = 3, VISIBLE = 4, COPIES = 5, BYE = 6;
+/** Between two signs that somebody is there. */
+const BEAT = 5000;
+
+/** Shows the picture until it is over and the person has read why; gives the reason's code. */
+export async function look(terms) {
+  const session = new Session(terms);
+  try {
+    await prepare();
+  } catch {
+    session.over({ code: "other", words: word("unreachable") });
+    return session.read();
+  }
+  session.open();
+  return session.read();
+}
+
+class Session {
+  constructor(terms) {
+    this.terms = terms;
+    this.begun = Date.now();
+    this.ending = null;
+    this.last = performance.now();
+    this.drawing = Promise.resolve();
+    this.stop = new AbortController();
+    $("over").hidden = true;
+    $("label").textContent = `${terms.site} · ${terms.purpose}`;
+    this.say_state("connecting");
+    this.ticking = setInterval(() => this.tick(), 500);
+    this.tick();
+    this.listen();
+  }
+
+  open() {
+    this.socket = new WebSocket(`wss://${location.host}/picture`);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.addEventListener("message", ({ data }) => this.hear(new Uint8Array(data)));
+    this.socket.addEventListener("close", () => this.over({ code: "connection_lost" }));
+    navigator.wakeLock?.request("screen").then((lock) => this.stop.signal.addEventListener("abort", () => lock.release()), () => {});
+  }
+
+  hear(bytes) {
+    this.last = performance.now();
+    const view = new DataView(bytes.buffer);
+    const told = () => JSON.parse(new TextDecoder().decode(bytes.subarray(1)));
+    switch (bytes[0]) {
+      case 1:
+        return this.after(async () => {
+          await draw(bytes, 6);
+          if (bytes[5] === 1) this.say(PAINTED, ...bytes.subarray(1, 5));
+          this.changed = performance.now();
+        });
+      case 2:
+        return this.after(async () => resize(view.getUint16(1), view.getUint16(3)));
+      case 3:
+        return this.stand(told());
+      case 4:
+        return this.over(told());
+    }
+  }
+
+  /** In the order in which they came; nothing is drawn once it is over. */
+  after(work) {
+    this.drawing = this.drawing.then(() => (this.ending ? null : work())).catch(() => this.over({ code: "other" }));
+  }
+
+  stand(state) {
+    this.state = state;
+    $("real").hidden = !state.real_data;
+    if (state.locks_soon) this.warn("locks-soon");
+    this.tick();
+  }
+
+  say_state(name, time) {
+    const text = word(name, { time });
+    const place = $("state");
+    place.dataset.state = name;
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  tick() {
+    const seconds = (ms) => duration(Math.max(0, ms) / 1000);
+    $("elapsed").textContent = word("elapsed", { time: seconds(Date.now() - this.begun) });
+    $("remaining").textContent = word("remaining", { time: seconds(new Date(this.terms.closes) - Date.now()) });
+    if (!this.state || this.ending) return;
+    const now = performance.now();
+    if (now - this.last > 4000) return this.say_state("link-lost");
+    const { face, age_ms } = this.state;
+    if (face === "live") return this.say_state(now - (this.changed ?? now) > 10000 ? "still" : "live");
+    this.say_state(face, seconds((age_ms ?? 0) + now - this.last));
+  }
+
+  say(...bytes) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(new Uint8Array(bytes));
+  }
+
+  listen() {
+    const on = (target, name, act) => target.addEventListener(name, act, { signal: this.stop.signal, capture: true });
+    let place = "", beat = -BEAT;
+    const present = (event) => {
+      if (!event.isTrusted || event.repeat || performance.now() - beat < BEAT) return;
+      beat = performance.now();
+      this.say(PRESENT);
+    };
+    on(window, "pointermove", (event) => {
+      const now = `${event.clientX} ${event.clientY}`;
+      if (now !== place) present(event);
+      place = now;
+    });
+    on(window, "pointerdown", present);
+    on(window, "keydown", (event) => {
+      present(event);
+      const sign = copying(event);
+      if (sign !== null) {
+        event.preventDefault();
+        this.copies(sign);
+      }
+    });
+    // Windows tells of this key when it is let go.
+    on(window, "keyup", (event) => event.key === "PrintScreen" && this.copies(0));
+    on(window, "beforeprint", () => this.copies(1));
+    on(window, "copy", (event) => { event.preventDefault(); this.copies(3); });
+    on(window, "cut", (event) => event.preventDefault());
+    on(window, "paste", (event) => event.preventDefault());
+    on(window, "dragstart", (event) => { event.preventDefault(); this.copies(4); });
+    on(window, "drop", (event) => event.preventDefault());
+    on(window, "contextmenu", (event) => event.preventDefault());
+    on(window, "selectstart", (event) => event.preventDefault());
+    on(document, "visibilitychange", () => {
+      if (document.hidden) this.after(async () => clear());
+      this.say(document.hidden ? HIDDEN : VISIBLE);
+    });
+    on($("end"), "click", () => { this.say(BYE); this.over({ code: "viewer_left" }); });
+    on($("full"), "click", () => document.fullscreenElement ? document.exitFullscreen() : $("viewer").requestFullscreen());
+  }
+
+  copies(sign) {
+    this.say(COPIES, sign);
+    this.warn("no-copy");
+  }
+
+  warn(name) {
+    $("warning").textContent = word(name);
+    $("warning").hidden = false;
+    clearTimeout(this.warning);
+    this.warning = setTimeout(() => ($("warning").hidden = true), 6000);
+  }
+
+  /** Nothing is left on the canvas. */
+  over({ code, session, words }) {
+    if (this.ending) return;
+    this.ending = code;
+    this.stop.abort();
+    clearInterval(this.ticking);
+    clear();
+    this.socket?.close();
+    if (document.fullscreenElement) document.exitFullscreen();
+    const known = word(`ended-${code}`);
+    $("why").textContent = words ? one(words) : known.startsWith("ended-") ? word("ended-other", { code }) : known;
+    $("reference").textContent = session ? word("reference", { session }) : "";
+    $("warning").hidden = true;
+    $("over").hidden = false;
+    $("back").focus();
+    this.said?.();
+  }
+
+  /** Until it is over and somebody goes back. */
+  async read() {
+    if (!this.ending) await new Promise((over) => (this.said = over));
+    await new Promise((back) => $("back").addEventListener("click", back, { once: true }));
+    return this.ending;
+  }
+}
+
+/** Which sign of copying a key is, if any: as far as a page is told of it. */
+function copying({ key, ctrlKey, metaKey, shiftKey }) {
+  const letter = key.toLowerCase();
+  if (key === "PrintScreen") return 0;
+  if (metaKey && shiftKey && ["s", "3", "4", "5"].includes(letter)) return 5;
+  if (!ctrlKey && !metaKey) return null;
+  return { p: 1, s: 2, c: 3, x: 3 }[letter] ?? null;
+}
+
+function duration(seconds) {
+  const whole = Math.floor(seconds);
+  const two = (number) => String(number).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)}`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)}`;
+}

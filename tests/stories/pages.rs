@@ -1,0 +1,189 @@
+//! The auditor's window in a real browser: she logs in, sees the picture as it is, and can do and take nothing.
+
+use std::time::Duration;
+
+use lucarne::rfb::PixelFormat;
+use lucarne::rfb::encoding::number;
+use serde_json::json;
+
+use super::chromium::Chromium;
+use super::fidelity::marked_at;
+use super::house::{House, demo_site};
+use super::script::Script;
+
+struct Agency {
+    house: House,
+    script: Script,
+}
+
+async fn agency() -> Agency {
+    let script = Script::start(3, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    Agency { house, script }
+}
+
+impl Agency {
+    fn url(&self) -> String {
+        format!("https://localhost:{}/", self.house.node().addresses.pages.unwrap().port())
+    }
+
+    /// Claire logs in at a page.
+    async fn enters(&self, chromium: &Chromium) {
+        self.house.clock.advance(Duration::from_secs(60));
+        chromium.opens(&self.url()).await;
+        chromium.until_it_reads("#entry h1", "Lucarne").await;
+        chromium.types("[name=login]", "claire").await;
+        chromium.types("[name=password]", "Correct-h0rse").await;
+        chromium.types("[name=code]", &self.house.company.auditor.digits(&self.house.clock).unwrap()).await;
+        chromium.clicks("#login button").await;
+        chromium.until_it_reads("#who", "Claire Martin").await;
+    }
+
+    /// And looks.
+    async fn looks(&self, chromium: &Chromium) {
+        self.enters(chromium).await;
+        chromium.clicks("#engagements button").await;
+        chromium.until_it_reads("#state", "").await;
+        self.sees(chromium).await;
+    }
+
+    /// Waits until the canvas shows what the site shows, marked for her.
+    async fn sees(&self, chromium: &Chromium) {
+        let mut wrong = String::new();
+        for _ in 0..100 {
+            if self.house.entries().iter().any(|entry| entry.kind() == "view.started") {
+                let seen = chromium.sees_of("#canvas").await;
+                // The mark carries the minute in which it was made: this one, or the last.
+                let marks = [0, 1].map(|ago| self.house.clock.wall() - time::Duration::minutes(ago));
+                let is_right = |minute| seen == marked_at(&self.house, &self.script.last(), &PixelFormat::NATIVE, minute);
+                if marks.into_iter().any(is_right) {
+                    return;
+                }
+                let expected = marked_at(&self.house, &self.script.last(), &PixelFormat::NATIVE, marks[0]);
+                let pairs = seen.pixels().iter().zip(expected.pixels()).enumerate().filter(|(_, (a, b))| a != b);
+                let (count, first) = (pairs.clone().count(), pairs.clone().next());
+                wrong = format!("{:?} for {:?}, {count} pixels differ, from {first:?}", seen.size(), expected.size());
+            }
+            lucarne::clock::Clock::system().sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the picture is not the site's ({wrong}): {}", chromium.reads("body").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_an_auditor_logs_in_and_sees_exactly_the_stamped_picture_in_a_browser() {
+    let agency = agency().await;
+    let chromium = Chromium::start("fr", (1280, 720)).await;
+    chromium.opens(&agency.url()).await;
+    chromium.until_it_reads("#entry button", "Se connecter").await;
+    chromium.types("[name=login]", "claire").await;
+    chromium.types("[name=password]", "wrong").await;
+    chromium.clicks("#login button").await;
+    chromium.until_it_reads("#entry .trouble", "Identifiant").await;
+    agency.looks(&chromium).await;
+    assert!(chromium.reads("#viewer header").await.contains("AFFICHAGE SEUL"));
+    chromium.until_it_reads("#state", "en direct").await;
+    // What lets her in is nowhere that a script could read it.
+    assert_eq!(chromium.runs("return document.cookie + location.href.slice(location.origin.length)").await, "/");
+    // She ends it, and is told so.
+    chromium.clicks("#end").await;
+    chromium.until_it_reads("#over", "Vous avez mis fin à l'affichage").await;
+    agency.house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "viewer_left").await;
+    chromium.clicks("#back").await;
+    chromium.until_it_reads("#engagements", "montré").await;
+    chromium.leaves().await;
+    agency.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_nothing_that_a_person_does_at_the_page_reaches_the_site_and_the_picture_cannot_be_taken_out() {
+    let agency = agency().await;
+    let chromium = Chromium::start("en", (1280, 720)).await;
+    agency.looks(&chromium).await;
+    let before = agency.script.log(0);
+    // Keys, clicks, the wheel, and shortcuts that would copy.
+    let keys: Vec<_> = "abcé\u{e007}\u{e012}"
+        .chars()
+        .flat_map(|key| [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })])
+        .collect();
+    let pointer = json!([
+        { "type": "pointerMove", "duration": 50, "x": 640, "y": 300 }, { "type": "pointerDown", "button": 0 },
+        { "type": "pointerMove", "duration": 50, "x": 500, "y": 350 }, { "type": "pointerUp", "button": 0 },
+        { "type": "pointerDown", "button": 2 }, { "type": "pointerUp", "button": 2 },
+    ]);
+    let wheel =
+        json!([{ "type": "scroll", "x": 640, "y": 300, "deltaX": 0, "deltaY": 200, "duration": 50, "origin": "viewport" }]);
+    chromium.acts(json!([{ "type": "key", "id": "keys", "actions": keys }])).await;
+    chromium
+        .acts(json!([{ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": pointer }]))
+        .await;
+    chromium.acts(json!([{ "type": "wheel", "id": "wheel", "actions": wheel }])).await;
+    let control = "\u{e009}";
+    let copies: Vec<_> = [
+        json!({ "type": "keyDown", "value": control }),
+        json!({ "type": "keyDown", "value": "p" }),
+        json!({ "type": "keyUp", "value": "p" }),
+        json!({ "type": "keyUp", "value": control }),
+    ]
+    .into();
+    chromium.acts(json!([{ "type": "key", "id": "keys", "actions": copies }])).await;
+    chromium.until_it_reads("#warning", "this attempt is recorded").await;
+    let told = agency.house.entry(|entry| entry.kind() == "copy.attempt").await;
+    assert!(format!("{told:?}").contains("print"), "{told:?}");
+    // Every way to the pixels throws, or gives nothing.
+    let canvas = "const it = document.getElementById('canvas');";
+    for way in [
+        "it.toDataURL()",
+        "await new Promise((done) => it.toBlob(done))",
+        "it.getContext('2d').getImageData(0, 0, 1, 1)",
+        "it.captureStream()",
+        "new VideoFrame(it, { timestamp: 0 })",
+    ] {
+        assert_eq!(chromium.awaits(&format!("{canvas} {way}; return 'taken'")).await, "SecurityError", "{way}");
+    }
+    let copied = "const copy = new OffscreenCanvas(9, 9).getContext('2d'); copy.drawImage(await createImageBitmap(it), 0, 0); copy.getImageData(0, 0, 1, 1); return 'taken'";
+    assert!(
+        ["SecurityError", "InvalidStateError"].contains(&chromium.awaits(&format!("{canvas} {copied}")).await.as_str().unwrap())
+    );
+    // Printed, there is an empty sheet.
+    let printed = chromium.prints().await;
+    assert!(printed.len() < 3000 && !String::from_utf8_lossy(&printed).contains("/Subtype /Image"), "{} bytes", printed.len());
+    assert_eq!(agency.script.log(0), before, "not one byte more was sent to the site than its own picture asks for");
+    chromium.leaves().await;
+    agency.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_a_stop_ends_the_picture_with_words_and_a_reference() {
+    let agency = agency().await;
+    let chromium = Chromium::start("fr", (1280, 720)).await;
+    agency.looks(&chromium).await;
+    agency.house.stop("a").await;
+    chromium.until_it_reads("#over", "Le site a mis fin à l'affichage").await;
+    let ended = agency.house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "stopped").await;
+    assert!(chromium.reads("#reference").await.contains(&ended.text("session")[2..12]));
+    let canvas = chromium.runs("document.getElementById('over').hidden = true").await;
+    assert!(canvas.is_null());
+    assert!(chromium.sees_of("#canvas").await.pixels().iter().all(|pixel| pixel.0 == 0), "nothing is left on it");
+    chromium.leaves().await;
+    agency.house.close().await;
+}
+
+/// Nobody moves: the page says what is about to happen, and then it has happened, at the server's word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r39_a_page_before_which_nobody_sits_is_warned_then_locked() {
+    let agency = agency().await;
+    let chromium = Chromium::start("fr", (1280, 720)).await;
+    agency.looks(&chromium).await;
+    agency.house.clock.advance(Duration::from_secs(3500));
+    chromium.until_it_reads("#warning", "Personne depuis longtemps").await;
+    agency.house.clock.advance(Duration::from_secs(120));
+    chromium.until_it_reads("#over", "Personne pendant trop longtemps").await;
+    agency.house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "locked").await;
+    // And she logs in again to go on.
+    chromium.clicks("#back").await;
+    chromium.until_it_reads("#entry button", "Se connecter").await;
+    chromium.leaves().await;
+    agency.house.close().await;
+}
