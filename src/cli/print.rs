@@ -41,7 +41,7 @@ pub(super) fn print(outcome: &Outcome, out: Output) -> Result<ExitCode> {
             }
             password_note(*password_days);
         }
-        Outcome::Person { account } => println!("{} ({}) {}", account.login.as_str(), roles(account), account.name),
+        Outcome::Person { account, .. } => println!("{} ({}) {}", account.login.as_str(), roles(account), account.name),
         Outcome::Asked { request, half } => {
             println!("asked     {request}; another person approves it: lucarne request approve {request}");
             if let Some(half) = half {

@@ -39,6 +39,11 @@ impl Actor {
         &self.login
     }
 
+    /// Whether the charter in force is one that this auditor has not acknowledged.
+    pub fn owes_charter(&self) -> bool {
+        self.owes_charter
+    }
+
     /// Whether a program acts for this person.
     pub fn is_lent(&self) -> bool {
         self.token.is_some()

@@ -134,10 +134,7 @@ impl Desk {
         let event = event.public("second_factor", knock.code.is_some()).public("known_device", !bucket.is_empty());
         let event = knock.from.workstation().into_iter().fold(event, |event, id| event.sealed("workstation", id.as_str()));
         self.record(work, event.sealed("account", account.id.as_str()).sealed("login", account.login.as_str())).await?;
-        let password_days = match self.policy.passwords.age(account.password_set, now) {
-            Age::Ending(days) => Some(days),
-            Age::Good | Age::Expired => None,
-        };
+        let password_days = self.password_days(&account);
         let owes_charter = account.roles.has(Role::Auditor) && charter.is_some() && charter != account.charter;
         Ok(Welcome { account, token, device, password_days, owes_charter })
     }
@@ -188,11 +185,28 @@ impl Desk {
         }
     }
 
+    /// Days until the password must be changed, if these are few.
+    pub fn password_days(&self, account: &Account) -> Option<i64> {
+        match self.policy.passwords.age(account.password_set, self.clock.wall()) {
+            Age::Ending(days) => Some(days),
+            Age::Good | Age::Expired => None,
+        }
+    }
+
     /// The end of a login.
     pub async fn logout(&self, actor: &Actor) -> Result<(), DeskError> {
         let work = self.store.begin().await?;
         work.end_login(actor.login()).await?;
         let event = Event::new("auth.logout").outcome("ok").sealed("account", actor.account().id.as_str());
+        self.record(work, event).await?;
+        Ok(())
+    }
+
+    /// Nobody was there for too long (R39): whoever comes back logs in again.
+    pub async fn lock(&self, account: &AccountId) -> Result<(), DeskError> {
+        let work = self.store.begin().await?;
+        work.end_logins(account).await?;
+        let event = Event::new("auth.logout").outcome("ok").cause("locked").sealed("account", account.as_str());
         self.record(work, event).await?;
         Ok(())
     }

@@ -77,7 +77,12 @@ impl Gate for Shared {
     }
 
     async fn ended(&self, session: &SessionId, tally: Tally) {
-        self.sessions().remove(session);
+        let running = self.sessions().remove(session);
+        if let (Ending::Locked, Some(running)) = (tally.ending, running)
+            && let Err(error) = self.desk.lock(&running.account).await
+        {
+            tracing::error!(%error, "the login of somebody who was locked could not be ended");
+        }
         let event = Event::new("view.ended")
             .outcome("ok")
             .cause(tally.ending.code())
@@ -183,14 +188,15 @@ impl Shared {
         let watch = (admission.account().clone(), admission.engagement().clone(), certificate);
         let again = self.desk.may_look_on(&watch).await;
         again.map_err(|_| refused(Refusal::NoStore))?.map_err(refused)?;
+        let (client, capture) = peer.entrance.client();
         let event = Event::new("view.started")
             .outcome("ok")
             .session(&session)
             .public("connection", connection.as_str())
-            .public("client", "vnc")
+            .public("client", client)
             .public("engagement", admission.engagement().as_str())
             .public("class", admission.class().name())
-            .public("capture_class", "C")
+            .public("capture_class", capture)
             .public("watermark", session.tag())
             .count("viewers", viewers as u64)
             .sealed("account", admission.account().as_str())

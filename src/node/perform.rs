@@ -234,7 +234,11 @@ impl Shared {
                 let paper = self.desk.acknowledge(actor, &sha256).await?;
                 done(format!("the charter {} is acknowledged", paper.version))
             }
-            _ => Outcome::Person { account: Box::new(actor.account().clone()) },
+            _ => Outcome::Person {
+                account: Box::new(actor.account().clone()),
+                password_days: self.desk.password_days(actor.account()),
+                owes_charter: actor.owes_charter(),
+            },
         })
     }
 

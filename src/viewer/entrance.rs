@@ -107,15 +107,7 @@ impl<G: Gate> Door<'_, G> {
         let stream = stream.map_err(|turned| turned.at(said.at("tls")))?;
         let (_, connection) = stream.get_ref();
         let card = connection.peer_certificates().and_then(Card::of);
-        let facts = TlsFacts {
-            version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
-            suite: connection.negotiated_cipher_suite().map(|s| format!("{:?}", s.suite())).unwrap_or_default(),
-            group: connection.negotiated_key_exchange_group().map(|g| format!("{:?}", g.name())).unwrap_or_default(),
-            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
-            server_name: connection.server_name().map(|name| name.chars().take(255).collect()),
-            certificate: card.as_ref().map(|card| card.fingerprint),
-        };
-        self.gate.tls(self.connection, facts).await;
+        self.gate.tls(self.connection, TlsFacts::of(connection)).await;
         Ok((stream, card))
     }
 

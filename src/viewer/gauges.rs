@@ -54,6 +54,11 @@ impl Gauges {
     /// Waits for signs of copying; gives those since the last time.
     pub async fn copies(&self) -> Vec<(CopySign, u64)> {
         self.0.copied.notified().await;
+        self.rest_of_copies()
+    }
+
+    /// Those that nobody has been told of.
+    pub fn rest_of_copies(&self) -> Vec<(CopySign, u64)> {
         let counts = self.0.copies.iter().map(|counter| counter.swap(0, Ordering::Relaxed));
         CopySign::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
     }

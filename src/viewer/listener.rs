@@ -45,6 +45,15 @@ impl Entrance {
             Self::Browser => "browser",
         }
     }
+
+    /// What kind of viewer comes in by it, and how far its platform lets copies be kept from it: B as far as a page can, C
+    /// not at all.
+    pub fn client(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Browser => ("browser", "B"),
+            Self::InBand | Self::TlsFirst { .. } | Self::Local => ("vnc", "C"),
+        }
+    }
 }
 
 pub struct Listener<G> {

@@ -147,6 +147,20 @@ pub struct TlsFacts {
     pub certificate: Option<[u8; 32]>,
 }
 
+impl TlsFacts {
+    /// Of a connection whose handshake is done.
+    pub fn of(connection: &rustls::ServerConnection) -> Self {
+        Self {
+            version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
+            suite: connection.negotiated_cipher_suite().map(|s| format!("{:?}", s.suite())).unwrap_or_default(),
+            group: connection.negotiated_key_exchange_group().map(|g| format!("{:?}", g.name())).unwrap_or_default(),
+            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            server_name: connection.server_name().map(|name| name.chars().take(255).collect()),
+            certificate: connection.peer_certificates().and_then(Card::of).map(|card| card.fingerprint),
+        }
+    }
+}
+
 /// What a session was, at its end.
 #[derive(Debug, Clone)]
 pub struct Tally {

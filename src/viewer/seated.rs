@@ -108,6 +108,10 @@ impl<G: Gate> Room<'_, G> {
             tracing::error!(%error, "a session's task failed");
             Tally::empty(Ending::Failed)
         });
+        let rest = gauges.rest_of_copies();
+        if !rest.is_empty() {
+            self.gate.copied(&id, rest).await;
+        }
         self.gate.ended(&id, tally).await;
     }
 

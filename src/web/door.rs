@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::network::Networks;
 use crate::tls::{Card, ForViewers};
-use crate::viewer::{Balancers, Cut, Ends, Rate};
+use crate::viewer::{Balancers, Cut, Ends, Rate, TlsFacts};
 
 /// Connections at a time of strangers, and as many of known people; and how long each lives, unless it becomes a picture.
 const CONNECTIONS: usize = 128;
@@ -96,8 +96,9 @@ async fn accept<O: Orders>(
             if let Ok(Some((stream, connection, cut))) = secure {
                 let over = Box::pin(async move { clock.sleep_until(end).await });
                 let card = stream.get_ref().1.peer_certificates().and_then(Card::of).map(Arc::new);
+                let facts = Arc::new(TlsFacts::of(stream.get_ref().1));
                 let (let_in, stays) = (Arc::default(), Arc::default());
-                let peer = Peer { ends, connection, known, card, let_in, stays, cut };
+                let peer = Peer { ends, connection, known, card, facts, let_in, stays, cut };
                 let _ = secured.send((Timed { stream, over, peer, place: Some(place) }, address)).await;
             }
         });
@@ -170,7 +171,12 @@ impl Timed {
             self.place = None;
             return false;
         }
-        self.over.as_mut().poll(cx).is_ready()
+        let over = self.over.as_mut().poll(cx).is_ready();
+        if over {
+            // Whoever reads nothing would hold what is still to be said.
+            self.peer.cut.cut();
+        }
+        over
     }
 }
 
@@ -192,10 +198,16 @@ impl AsyncWrite for Timed {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.is_over(cx) {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.is_over(cx) {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
@@ -209,6 +221,7 @@ pub(super) struct Peer {
     pub known: bool,
     /// What the workstation proved to hold.
     pub card: Option<Arc<Card>>,
+    pub facts: Arc<TlsFacts>,
     /// One of its orders was carried out.
     pub let_in: Arc<AtomicBool>,
     /// A picture goes over it.

@@ -10,7 +10,12 @@ ip link set lo up && ip addr add 10.77.0.1/24 dev here && ip link set here up
 other() { nsenter --net=/run/netns/other "$@"; }
 other ip link set lo up
 other ip addr add 10.77.0.2/24 dev there && other ip addr add 10.77.0.200/24 dev there && other ip link set there up
-trap 'kill $site $node 2>/dev/null; wait' EXIT
+finish() {
+    set +e
+    for program in $node $site; do kill "$program"; done 2>/dev/null
+    wait
+}
+trap finish EXIT
 other Xtigervnc ":$((200 + $$ % 9000))" -geometry 640x480 -rfbport 5901 -SecurityTypes None >"$folder/site.log" 2>&1 &
 site=$!
 until other bash -c 'exec 3<>/dev/tcp/10.77.0.2/5901' 2>/dev/null; do kill -0 $site; sleep 0.1; done

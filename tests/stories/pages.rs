@@ -131,6 +131,8 @@ async fn r12_nothing_that_a_person_does_at_the_page_reaches_the_site_and_the_pic
     chromium.until_it_reads("#warning", "this attempt is recorded").await;
     let told = agency.house.entry(|entry| entry.kind() == "copy.attempt").await;
     assert!(format!("{told:?}").contains("print"), "{told:?}");
+    let started = agency.house.entry(|entry| entry.kind() == "view.started").await;
+    assert_eq!((started.text("client"), started.text("capture_class")), ("browser", "B"));
     // Every way to the pixels throws, or gives nothing.
     let canvas = "const it = document.getElementById('canvas');";
     for way in [
@@ -181,8 +183,8 @@ async fn r39_a_page_before_which_nobody_sits_is_warned_then_locked() {
     agency.house.clock.advance(Duration::from_secs(120));
     chromium.until_it_reads("#over", "Personne pendant trop longtemps").await;
     agency.house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "locked").await;
-    // And she logs in again to go on.
-    chromium.clicks("#back").await;
+    // Whoever comes to that machine now has to log in, whatever is done to the page.
+    chromium.opens(&agency.url()).await;
     chromium.until_it_reads("#entry button", "Se connecter").await;
     chromium.leaves().await;
     agency.house.close().await;

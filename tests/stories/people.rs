@@ -349,7 +349,7 @@ async fn r57_two_sealed_halves_open_the_account_of_the_last_rssi_once_and_one_op
 
 async fn roles_of_by(house: &House, person: &Person) -> Vec<Role> {
     match house.by(person, Act::WhoAmI).await {
-        Outcome::Person { account } => account.roles.iter().collect(),
+        Outcome::Person { account, .. } => account.roles.iter().collect(),
         other => panic!("{other:?}"),
     }
 }

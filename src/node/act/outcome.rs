@@ -56,6 +56,9 @@ pub enum Outcome {
     },
     Person {
         account: Box<Account>,
+        /// As a login tells them.
+        password_days: Option<i64>,
+        owes_charter: bool,
     },
     /// Something waits for a second person. The half of a code is for whoever asked, to be passed on.
     Asked {

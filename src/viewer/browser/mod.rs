@@ -13,7 +13,7 @@ use super::seated::Room;
 use super::{Gate, Seat};
 
 use crate::governance::Refusal;
-pub use heard::CopySign;
+pub use heard::{CopySign, NOISE};
 use said::{OVER, Over, json};
 use session::Session;
 

@@ -55,6 +55,8 @@ pub(super) struct Session<H, S> {
 struct Asked {
     painted: u32,
     hidden: bool,
+    /// How often it was hidden: each time what was on it is gone.
+    hides: u32,
 }
 
 struct Reading<H> {
@@ -74,8 +76,8 @@ struct Writing<S> {
     update: u32,
     sent: Instant,
     awaited: bool,
-    /// The page was not seen: what was on it is gone.
-    was_hidden: bool,
+    /// As often as it was hidden, all of the picture was sent again.
+    hides: u32,
     rects: u64,
     unrepaired: u32,
     window: Instant,
@@ -96,7 +98,7 @@ impl<H: Hears, S: Says> Session<H, S> {
             update: 0,
             sent: now,
             awaited: false,
-            was_hidden: false,
+            hides: 0,
             rects: 0,
             unrepaired: 0,
             window: now,
@@ -148,10 +150,13 @@ impl<H: Hears> Reading<H> {
                     self.asked.send_if_modified(|asked| std::mem::replace(&mut asked.painted, update) != update);
                 }
                 Some(Heard::Present) => presence.shown(clock.now()),
-                Some(Heard::Hidden) => self.asked.send_modify(|asked| asked.hidden = true),
+                Some(Heard::Hidden) => self.asked.send_modify(|asked| {
+                    (asked.hidden, asked.hides) = (true, asked.hides.wrapping_add(1));
+                }),
                 Some(Heard::Visible) => self.asked.send_modify(|asked| asked.hidden = false),
                 Some(Heard::Copies(sign)) => self.gauges.copy(sign),
                 Some(Heard::Bye) => return Ending::Left,
+                Some(Heard::Nothing) => {}
                 None => {
                     let at = Where { state: "page", offset: self.gauges.heard() - message.len() as u64 };
                     return Ending::Broken { code: "dn.page", at };
@@ -177,8 +182,14 @@ impl<S: Says> Writing<S> {
                 // It has painted what it was not sent.
                 return Ending::Broken { code: "dn.page", at: Where { state: "page", offset: self.gauges.heard() } };
             }
-            if std::mem::replace(&mut self.was_hidden, asked.hidden) && !asked.hidden {
+            if asked.hides != self.hides && !asked.hidden {
+                self.hides = asked.hides;
                 self.view.refresh(self.view.size.rect());
+                // A page that slept has its time again.
+                self.sent = clock.now();
+            }
+            if let Err(ending) = self.tell(clock).await {
+                return seat.ending.reason().unwrap_or(ending);
             }
             if behind == 0 && std::mem::take(&mut self.awaited) {
                 self.pressure.waited(clock.now() - self.sent, clock.now());
@@ -196,14 +207,11 @@ impl<S: Says> Writing<S> {
                 _ => 0,
             };
             let done = match due {
-                Due::Nothing | Due::Later(_) => match self.tell(clock).await {
-                    Ok(()) => {
-                        let later = if let Due::Later(at) = due { Some(at) } else { None };
-                        self.wait(seat, wanted.is_some(), later, clock).await;
-                        continue;
-                    }
-                    Err(ending) => Err(ending),
-                },
+                Due::Nothing | Due::Later(_) => {
+                    let later = if let Due::Later(at) = due { Some(at) } else { None };
+                    self.wait(seat, wanted.is_some(), later, clock).await;
+                    continue;
+                }
                 Due::Resize(new) => {
                     self.view.resize(new);
                     self.say(size(new), clock).await

@@ -47,8 +47,7 @@ impl<P> Clone for Window<P> {
 }
 
 /// The acts that the pages of an auditor order.
-const ACTS: [&str; 8] =
-    ["login", "logout", "who_am_i", "list_engagements", "checklist", "acknowledge", "change_password", "enrol"];
+const ACTS: [&str; 6] = ["login", "logout", "who_am_i", "list_engagements", "checklist", "acknowledge"];
 const LOGIN: &str = "__Host-login";
 const DEVICE: &str = "__Host-device";
 const TICKET: &str = "__Host-ticket";
@@ -160,7 +159,7 @@ async fn act<P: Orders>(
         Ok(_) => return nothing_here().await,
         Err(response) => return response,
     };
-    if ["login", "change_password"].contains(&act.as_str()) {
+    if act == "login" {
         says.extend(cookie(&headers, DEVICE).map(|device| ("device".to_owned(), device.into())));
     }
     let (status, mut outcome) = carried_out(&window.node, &peer, login(&headers), &act, says).await;

@@ -16,8 +16,8 @@ use super::super::door;
 use super::guard::{Visitor, cookie, stranger, take_back};
 use super::{TICKET, Window, with};
 use crate::desk::{Form, Presented};
-use crate::viewer::browser::{Gone, Hears, Says, seated, sent_away};
-use crate::viewer::{Entrance, Gate, Peer, Room};
+use crate::viewer::browser::{Gone, Hears, NOISE, Says, seated, sent_away};
+use crate::viewer::{Entrance, Gate, Peer, Room, TlsFacts};
 
 /// What a page says is a few bytes.
 const MESSAGE: usize = 16;
@@ -50,6 +50,7 @@ async fn looks<P: Gate>(window: &Window<P>, peer: &door::Peer, form: Form, socke
     let (certificate, from) = (card.as_ref().map(|card| card.fingerprint), peer.ends.address.ip());
     let who = Peer { ends: peer.ends, entrance: Entrance::Browser, known: peer.known };
     let shown = Presented { form, certificate, from };
+    window.node.tls(&peer.connection, TlsFacts::clone(&peer.facts)).await;
     match window.node.admit(&peer.connection, who, shown, card).await {
         Ok(seat) => {
             peer.stays.store(true, Ordering::SeqCst);
@@ -64,15 +65,14 @@ struct Incoming(SplitStream<WebSocket>);
 
 impl Hears for Incoming {
     async fn hear(&mut self) -> Result<Option<Vec<u8>>, Gone> {
-        loop {
-            return match self.0.next().await {
-                None | Some(Ok(Message::Close(_))) => Ok(None),
-                Some(Ok(Message::Binary(message))) => Ok(Some(message.to_vec())),
-                // Pages say nothing in letters: it is no message of theirs.
-                Some(Ok(Message::Text(_))) => Ok(Some(Vec::new())),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                Some(Err(_)) => Err(Gone),
-            };
+        match self.0.next().await {
+            None | Some(Ok(Message::Close(_))) => Ok(None),
+            Some(Ok(Message::Binary(message))) => Ok(Some(message.to_vec())),
+            // Pages say nothing in letters: it is no message of theirs.
+            Some(Ok(Message::Text(_))) => Ok(Some(Vec::new())),
+            // Nothing, and paced as anything that a page says.
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Some(vec![NOISE])),
+            Some(Err(_)) => Err(Gone),
         }
     }
 }

@@ -14,7 +14,8 @@ export async function prepare() {
   if (pixel) return;
   const image = new Image();
   image.src = document.querySelector("meta[name=pixel]").content;
-  await image.decode();
+  const late = new Promise((_, late) => setTimeout(() => late(new Error(image.src)), 10_000));
+  await Promise.race([image.decode().catch(() => Promise.reject(new Error(image.src))), late]);
   pixel = image;
 }
 
@@ -32,8 +33,13 @@ export function clear() {
   brush.fillRect(0, 0, canvas.width, canvas.height);
 }
 
-/** Tiles as they came: each decoded by the browser, all drawn at once. */
-export async function draw(bytes, from) {
+/** While nobody can say whether the picture still is the site's, it is not seen. */
+export function cover(covered) {
+  canvas.style.visibility = covered ? "hidden" : "visible";
+}
+
+/** Tiles as they came: each decoded by the browser, all drawn at once, unless it is over by then. */
+export async function draw(bytes, from, wanted) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tiles = [];
   for (let at = from; at < bytes.length; ) {
@@ -45,7 +51,9 @@ export async function draw(bytes, from) {
     tiles.push(decoded(form, data).then((image) => ({ x, y, width, height, image })));
   }
   for (const { x, y, width, height, image } of await Promise.all(tiles)) {
-    if (typeof image === "string") {
+    if (!wanted()) {
+      image.close?.();
+    } else if (typeof image === "string") {
       brush.fillStyle = image;
       brush.fillRect(x, y, width, height);
     } else {
@@ -101,7 +109,13 @@ document.getElementById("in").addEventListener("click", () => step(1));
 document.getElementById("out").addEventListener("click", () => step(-1));
 new ResizeObserver(lay).observe(place);
 
-// Dragging moves the part that is seen, here alone.
+// The part that is seen moves, here alone: by dragging, or by arrows.
+place.addEventListener("keydown", ({ key }) => {
+  const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key] ?? [0, 0];
+  [left, top] = [left + x, top + y];
+  lay();
+});
+
 place.addEventListener("pointerdown", (event) => {
   const [x, y] = [event.clientX - left, event.clientY - top];
   const move = (event) => {

@@ -55,9 +55,9 @@ $("login").addEventListener("submit", async (event) => {
   const button = event.target.querySelector("button");
   button.disabled = true;
   try {
-    const welcome = await order("acts/login", { login: login.value, password: password.value, code: code.value || null });
+    await order("acts/login", { login: login.value, password: password.value, code: code.value || null });
     event.target.reset();
-    await list(welcome);
+    await list();
   } catch (error) {
     password.value = code.value = "";
     trouble("entry", error);
@@ -67,7 +67,12 @@ $("login").addEventListener("submit", async (event) => {
 });
 
 $("leave").addEventListener("click", async () => {
-  await order("acts/logout").catch(() => {});
+  try {
+    await order("acts/logout");
+  } catch (error) {
+    // Still in: whoever leaves must know.
+    if (error.status !== 401) return trouble("list", error);
+  }
   enter();
 });
 
@@ -91,11 +96,11 @@ function moment(time) {
   return `${here} (${word("utc", { time: utc })})`;
 }
 
-/** What there is to look at. `welcome`: what a login told. */
-async function list(welcome = {}) {
+/** What there is to look at. */
+async function list() {
   let person, planned = [];
   try {
-    person = (await order("acts/who_am_i")).account;
+    person = await order("acts/who_am_i");
     let after = null;
     do {
       const page = await order("acts/list_engagements", { after });
@@ -108,10 +113,10 @@ async function list(welcome = {}) {
     return trouble("list", error);
   }
   show("list");
-  $("who").textContent = word("welcome", { name: person.name });
-  $("note").hidden = welcome.password_days == null;
-  $("note").textContent = word("password-days", { days: welcome.password_days });
-  $("charter").hidden = !welcome.owes_charter;
+  $("who").textContent = word("welcome", { name: person.account.name });
+  $("note").hidden = person.password_days === null;
+  $("note").textContent = word("password-days", { days: person.password_days });
+  $("charter").hidden = !person.owes_charter;
   const open = planned.filter(({ state }) => !["closed", "cancelled"].includes(state));
   open.sort((one, other) => one.engagement.terms.opens.localeCompare(other.engagement.terms.opens));
   $("none").hidden = open.length > 0;
@@ -150,8 +155,7 @@ async function begin(engagement, button) {
     return error.status === 401 ? enter() : missing(engagement, button, error);
   }
   show("viewer");
-  const ended = await look(engagement.terms);
-  if (ended === "locked") await order("acts/logout").catch(() => {});
+  await look(engagement.terms);
   await list();
 }
 

@@ -1,22 +1,23 @@
 // One session: what comes is drawn, what is said is one of six short messages. Keys and clicks go nowhere.
 import { word, one } from "./page.js";
-import { prepare, resize, clear, draw } from "./canvas.js";
+import { prepare, resize, clear, cover, draw } from "./canvas.js";
 
 const $ = (id) => document.getElementById(id);
 const PAINTED = 1, PRESENT = 2, HIDDEN = 3, VISIBLE = 4, COPIES = 5, BYE = 6;
 /** Between two signs that somebody is there. */
 const BEAT = 5000;
+/** The node says each second how the picture stands. Silent for so long, it is covered; and then it is over. */
+const [SILENT, GONE] = [4000, 15000];
 
 /** Shows the picture until it is over and the person has read why; gives the reason's code. */
 export async function look(terms) {
   const session = new Session(terms);
   try {
     await prepare();
-  } catch {
-    session.over({ code: "other", words: word("unreachable") });
-    return session.read();
+  } catch (error) {
+    session.over({ code: "pixel", words: word("pixel", { address: error.message }) });
   }
-  session.open();
+  if (!session.ending) session.open();
   return session.read();
 }
 
@@ -41,17 +42,20 @@ class Session {
     this.socket.binaryType = "arraybuffer";
     this.socket.addEventListener("message", ({ data }) => this.hear(new Uint8Array(data)));
     this.socket.addEventListener("close", () => this.over({ code: "connection_lost" }));
-    navigator.wakeLock?.request("screen").then((lock) => this.stop.signal.addEventListener("abort", () => lock.release()), () => {});
+    const release = (lock) => this.ending ? lock.release() : this.stop.signal.addEventListener("abort", () => lock.release());
+    navigator.wakeLock?.request("screen").then(release, () => {});
   }
 
   hear(bytes) {
     this.last = performance.now();
+    cover(false);
     const view = new DataView(bytes.buffer);
     const told = () => JSON.parse(new TextDecoder().decode(bytes.subarray(1)));
     switch (bytes[0]) {
       case 1:
         return this.after(async () => {
-          await draw(bytes, 6);
+          // Nobody sees a hidden page: what is on it is sent again when it is seen.
+          if (!document.hidden) await draw(bytes, 6, () => !this.ending && !document.hidden);
           if (bytes[5] === 1) this.say(PAINTED, ...bytes.subarray(1, 5));
           this.changed = performance.now();
         });
@@ -66,18 +70,23 @@ class Session {
 
   /** In the order in which they came; nothing is drawn once it is over. */
   after(work) {
-    this.drawing = this.drawing.then(() => (this.ending ? null : work())).catch(() => this.over({ code: "other" }));
+    this.drawing = this.drawing.then(() => (this.ending ? null : work())).catch(() => this.over({ code: "page" }));
   }
 
   stand(state) {
     this.state = state;
     $("real").hidden = !state.real_data;
-    if (state.locks_soon) this.warn("locks-soon");
+    if (state.locks_soon !== this.warned) {
+      this.warned = state.locks_soon;
+      if (state.locks_soon) this.warn("locks-soon", 120_000);
+      else $("warning").hidden = true;
+    }
     this.tick();
   }
 
-  say_state(name, time) {
-    const text = word(name, { time });
+  /** What is read out: no seconds in it. */
+  say_state(name) {
+    const text = word(name);
     const place = $("state");
     place.dataset.state = name;
     if (place.textContent !== text) place.textContent = text;
@@ -89,10 +98,14 @@ class Session {
     $("remaining").textContent = word("remaining", { time: seconds(new Date(this.terms.closes) - Date.now()) });
     if (!this.state || this.ending) return;
     const now = performance.now();
-    if (now - this.last > 4000) return this.say_state("link-lost");
+    const silent = now - this.last;
     const { face, age_ms } = this.state;
+    $("age").textContent = age_ms === null ? "" : word("age", { time: seconds(age_ms + silent) });
+    if (silent > GONE) return this.over({ code: "connection_lost" });
+    cover(silent > SILENT);
+    if (silent > SILENT) return this.say_state("link-lost");
     if (face === "live") return this.say_state(now - (this.changed ?? now) > 10000 ? "still" : "live");
-    this.say_state(face, seconds((age_ms ?? 0) + now - this.last));
+    this.say_state(face);
   }
 
   say(...bytes) {
@@ -132,7 +145,7 @@ class Session {
     on(window, "contextmenu", (event) => event.preventDefault());
     on(window, "selectstart", (event) => event.preventDefault());
     on(document, "visibilitychange", () => {
-      if (document.hidden) this.after(async () => clear());
+      clear();
       this.say(document.hidden ? HIDDEN : VISIBLE);
     });
     on($("end"), "click", () => { this.say(BYE); this.over({ code: "viewer_left" }); });
@@ -144,11 +157,11 @@ class Session {
     this.warn("no-copy");
   }
 
-  warn(name) {
+  warn(name, time = 6000) {
     $("warning").textContent = word(name);
     $("warning").hidden = false;
     clearTimeout(this.warning);
-    this.warning = setTimeout(() => ($("warning").hidden = true), 6000);
+    this.warning = setTimeout(() => ($("warning").hidden = true), time);
   }
 
   /** Nothing is left on the canvas. */
@@ -158,10 +171,13 @@ class Session {
     this.stop.abort();
     clearInterval(this.ticking);
     clear();
+    cover(false);
+    this.drawing.then(clear);
     this.socket?.close();
     if (document.fullscreenElement) document.exitFullscreen();
     const known = word(`ended-${code}`);
-    $("why").textContent = words ? one(words) : known.startsWith("ended-") ? word("ended-other", { code }) : known;
+    const told = known.startsWith("ended-") ? word("ended-other", { code }) : known;
+    $("why").textContent = words ? one(words) : told;
     $("reference").textContent = session ? word("reference", { session }) : "";
     $("warning").hidden = true;
     $("over").hidden = false;
@@ -180,7 +196,6 @@ class Session {
 /** Which sign of copying a key is, if any: as far as a page is told of it. */
 function copying({ key, ctrlKey, metaKey, shiftKey }) {
   const letter = key.toLowerCase();
-  if (key === "PrintScreen") return 0;
   if (metaKey && shiftKey && ["s", "3", "4", "5"].includes(letter)) return 5;
   if (!ctrlKey && !metaKey) return null;
   return { p: 1, s: 2, c: 3, x: 3 }[letter] ?? null;
