@@ -94,7 +94,8 @@ async fn accept<O: Orders>(
             };
             let secure = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some((stream, connection, cut))) = secure {
-                let over = Box::pin(async move { clock.sleep_until(end).await });
+                let over: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move { clock.sleep_until(end).await });
+                let over = Some(over);
                 let card = stream.get_ref().1.peer_certificates().and_then(Card::of).map(Arc::new);
                 let facts = Arc::new(TlsFacts::of(stream.get_ref().1));
                 let (let_in, stays) = (Arc::default(), Arc::default());
@@ -159,7 +160,8 @@ impl Listener for Door {
 /// A connection that ends at its time, whatever it says, unless a picture goes over it.
 pub(super) struct Timed {
     stream: TlsStream<TcpStream>,
-    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// `None`: it is over.
+    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     peer: Peer,
     /// Given back when it becomes a picture, which has a place of its own.
     place: Option<OwnedSemaphorePermit>,
@@ -171,12 +173,14 @@ impl Timed {
             self.place = None;
             return false;
         }
-        let over = self.over.as_mut().poll(cx).is_ready();
-        if over {
-            // Whoever reads nothing would hold what is still to be said.
-            self.peer.cut.cut();
+        let Some(over) = &mut self.over else { return true };
+        if over.as_mut().poll(cx).is_pending() {
+            return false;
         }
-        over
+        self.over = None;
+        // Whoever reads nothing would hold what is still to be said.
+        self.peer.cut.cut();
+        true
     }
 }
 
