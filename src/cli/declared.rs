@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
 
+use super::settings::digest as digest_of;
 use crate::governance::account::{Clause, File, Job};
 use crate::governance::policy::{digest, short_text};
 use crate::governance::request::{Change, Request};
 use crate::governance::{Account, Login, MailAddress, Paper, Paperwork, Refusal, Role, Workstation};
-use crate::id::{SiteName, hex};
+use crate::id::SiteName;
 use crate::node::act::Act;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -229,7 +229,7 @@ impl Declared {
             let known = held.workstations.iter().find(|known| known.fingerprint == machine.certificate);
             steps.extend(machine.differs_from(known, held));
         }
-        if self.settings.as_ref().is_some_and(|settings| hex(&Sha256::digest(settings)) == held.settings) {
+        if self.settings.as_ref().is_some_and(|settings| digest_of(settings) == held.settings) {
             steps.extend(held.unapproved.iter().map(|site| approve(site, held)));
         }
         steps.extend(self.left_out(held, prune));

@@ -1,6 +1,7 @@
 //! The node's settings in a declared file: compared line by line with those on its machine, checked, put in their place.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -51,7 +52,8 @@ pub(super) fn compare(node: &Node, wanted: Option<&str>, running: &str) -> Resul
     Ok(Settings::News(News { file: file.clone(), wanted: wanted.to_owned(), lines }))
 }
 
-fn digest(text: &str) -> String {
+/// As a node tells of its settings.
+pub(super) fn digest(text: &str) -> String {
     use sha2::Digest;
     crate::id::hex(&sha2::Sha256::digest(text))
 }
@@ -62,9 +64,10 @@ impl News {
         let [before, new] = ["before", "new"].map(|ending| beside(&self.file, ending));
         let cannot = || format!("{} cannot be written", self.file.display());
         fs::copy(&self.file, &before).with_context(cannot)?;
-        fs::write(&new, &self.wanted).with_context(cannot)?;
-        // Whoever could read the old ones can read the new ones, and nobody else.
-        fs::set_permissions(&new, fs::metadata(&self.file)?.permissions()).with_context(cannot)?;
+        // A copy first: whoever could read the old ones can read the new ones, and nobody else.
+        fs::copy(&self.file, &new).with_context(cannot)?;
+        let mut file = fs::OpenOptions::new().write(true).truncate(true).open(&new).with_context(cannot)?;
+        file.write_all(self.wanted.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
         fs::rename(&new, &self.file).with_context(cannot)?;
         Ok(before)
     }

@@ -17,9 +17,9 @@ use crate::clock::Clock;
 
 /// The longest order, and the longest answer.
 const MAX_LINE: u64 = 1 << 20;
-const MAX_ANSWER: u64 = 16 << 20;
+pub(super) const MAX_ANSWER: u32 = 16 << 20;
 /// Long enough to hear how a site's opening went.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
 pub fn path(data: &Path) -> PathBuf {
     data.join("control.sock")
@@ -84,7 +84,7 @@ pub async fn order(data: &Path, order: &Order, clock: &Clock) -> Result<Option<O
         text.push('\n');
         stream.write_all(text.as_bytes()).await?;
         let mut line = String::new();
-        BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut line).await?;
+        BufReader::new(stream.take(MAX_ANSWER.into())).read_line(&mut line).await?;
         Ok(Some(serde_json::from_str(&line)?))
     };
     let deadline = clock.now() + PATIENCE;

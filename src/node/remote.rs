@@ -22,13 +22,9 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 use super::act::{Order, Outcome};
+use super::control::{MAX_ANSWER, PATIENCE};
 use crate::clock::{Clock, Elapsed};
 use crate::tls::for_node;
-
-/// The longest answer, in bytes: a page of a list is a part of it.
-const MAX_ANSWER: usize = 16 << 20;
-/// Long enough to hear how a site's opening went.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Until a connection stands.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -125,7 +121,7 @@ impl Remote {
     async fn exchange(&self, sender: &mut SendRequest<Full<Bytes>>, order: &Order) -> Result<Outcome> {
         let answer = sender.send_request(self.request(order)?).await.with_context(|| self.closed())?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = Limited::new(answer.into_body(), MAX_ANSWER as usize).collect().await;
         let broke_off = |error| anyhow!("{}'s answer broke off ({error}): the order may have been carried out", self.name());
         let body = body.map_err(broke_off)?.to_bytes();
         match serde_json::from_slice::<Outcome>(&body) {

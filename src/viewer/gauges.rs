@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::browser::CopySign;
+use super::{Ending, Tally};
 use crate::rfb::input::InputKind;
 
 /// Clones count together.
@@ -41,6 +43,12 @@ impl Gauges {
     pub fn tried(&self) -> Vec<(InputKind, u64)> {
         let counts = self.0.tried.iter().map(|counter| counter.load(Ordering::Relaxed));
         InputKind::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// What the session was, at its end.
+    pub fn tally(&self, ending: Ending, lasted: Duration, updates: u64, rects: u64) -> Tally {
+        let milliseconds = lasted.as_millis() as u64;
+        Tally { ending, milliseconds, updates, rects, bytes: self.bytes(), heard: self.heard(), dropped: self.tried() }
     }
 
     /// A page saw somebody try to copy the picture.

@@ -103,16 +103,8 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         let ending = self.seat.ending.reason().unwrap_or(ending);
         self.writing.close(&self.demand, ending, self.seat.ending.reason().is_some(), &self.clock).await;
         self.writing.view.clear();
-        let milliseconds = (self.clock.now() - started).as_millis() as u64;
-        Tally {
-            ending,
-            milliseconds,
-            updates: self.writing.updates,
-            rects: self.writing.rects,
-            bytes: self.writing.gauges.bytes(),
-            heard: self.reading.gauges.heard(),
-            dropped: self.reading.gauges.tried(),
-        }
+        let lasted = self.clock.now() - started;
+        self.writing.gauges.tally(ending, lasted, self.writing.updates, self.writing.rects)
     }
 }
 

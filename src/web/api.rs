@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use super::door::{Entry, Peer, open};
+use super::door::{Entry, Peer, serve};
 use crate::clock::Clock;
 use crate::governance::{Secret, Verdict};
 use crate::id::ConnectionId;
@@ -68,17 +68,12 @@ pub trait Orders: Send + Sync + 'static {
 
 /// Serves orders until the task is dropped.
 pub async fn api<O: Orders>(socket: TcpListener, entry: Entry, orders: Arc<O>, clock: Clock) -> std::io::Result<()> {
-    let (door, accepting) = open(socket, entry, Arc::clone(&orders), clock)?;
     // Written once, whoever asks.
     let description = Bytes::from(O::openapi().to_string());
     let describe = move || async move { (StatusCode::OK, HEADERS, description) };
     let routes = Router::new().route("/v1/acts/{act}", post(act::<O>)).route("/v1/openapi.json", get(describe));
     let routes = routes.fallback(nothing_here).method_not_allowed_fallback(no_such_method);
-    let serving = axum::serve(door, routes.with_state(orders).into_make_service_with_connect_info::<Peer>());
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = accepting => Ok(()),
-    }
+    serve(socket, entry, Arc::clone(&orders), clock, routes.with_state(orders)).await
 }
 
 async fn act<O: Orders>(

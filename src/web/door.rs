@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,16 +41,21 @@ pub struct Entry {
     pub tls: Arc<ForViewers>,
 }
 
-/// A door that is open, and the task that accepts at it: both live as long as the door does.
-pub(super) fn open<O: Orders>(
+/// Serves `routes` at a door until the task is dropped. Each request knows its [`Peer`].
+pub(super) async fn serve<O: Orders>(
     socket: TcpListener,
     entry: Entry,
     orders: Arc<O>,
     clock: Clock,
-) -> std::io::Result<(Door, impl Future<Output = ()>)> {
+    routes: Router,
+) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
-    Ok((door, accept(socket, entry, orders, secured, clock)))
+    let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = accept(socket, entry, orders, secured, clock) => Ok(()),
+    }
 }
 
 async fn accept<O: Orders>(
@@ -136,7 +142,7 @@ impl Places {
 }
 
 /// Connections that are ready to be read.
-pub(super) struct Door {
+struct Door {
     address: SocketAddr,
     handed: mpsc::Receiver<(Timed, SocketAddr)>,
 }
@@ -158,7 +164,7 @@ impl Listener for Door {
 }
 
 /// A connection that ends at its time, whatever it says, unless a picture goes over it.
-pub(super) struct Timed {
+struct Timed {
     stream: TlsStream<TcpStream>,
     /// `None`: it is over.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,

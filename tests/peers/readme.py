@@ -88,9 +88,9 @@ def run(who, command):
         return look(command, environment)
     if re.sub(r"\s*#.*", "", command).rstrip().endswith("&"):
         log = open(f"{len(running)}.log", "w", encoding="utf-8")
-        running.append(subprocess.Popen(["bash", "-c", "exec " + command.rstrip("& ")], env=environment, stdout=log, stderr=log)
-                       if "=" not in command.split()[0] else
-                       subprocess.Popen(["bash", "-c", command.rstrip("& ")], env=environment, stdout=log, stderr=log))
+        # `env` takes what stands before a command, and is replaced by it: the process is the program.
+        typed = ["bash", "-c", "exec env " + command.rstrip("& ")]
+        running.append(subprocess.Popen(typed, env=environment, stdout=log, stderr=log))
         time.sleep(2)
         return ""
     done = subprocess.run(["bash", "-c", command], env=environment, input=answers(who, command), capture_output=True,

@@ -1,6 +1,7 @@
 //! A real browser (Chromium, headless, by chromedriver), as somebody at a workstation uses it.
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 use super::programs::{Program, free_port};
 
 pub struct Chromium {
-    _driver: Program,
+    driver: Program,
     address: SocketAddr,
     session: String,
     clock: Clock,
@@ -28,13 +29,23 @@ pub struct Chromium {
 /// The name by which the protocol knows an element (W3C WebDriver §11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+impl Drop for Chromium {
+    /// A story that fails leaves no browser behind: they are of the driver's group.
+    fn drop(&mut self) {
+        if let Some(group) = rustix::process::Pid::from_raw(self.driver.id() as i32) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 impl Chromium {
     pub async fn start(language: &str, size: (u32, u32)) -> Self {
         let (dir, port, clock) = (tempfile::TempDir::new().unwrap(), free_port(), Clock::system());
         let mut command = Command::new("chromedriver");
-        let driver = Program::start(command.arg(format!("--port={port}")), &dir.path().join("driver.log"));
+        let command = command.arg(format!("--port={port}")).process_group(0);
+        let driver = Program::start(command, &dir.path().join("driver.log"));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut chromium = Self { _driver: driver, address, session: String::new(), clock, _dir: dir };
+        let mut chromium = Self { driver, address, session: String::new(), clock, _dir: dir };
         while TcpStream::connect(address).await.is_err() {
             chromium.clock.sleep(Duration::from_millis(50)).await;
         }
@@ -158,9 +169,5 @@ impl Chromium {
     /// The pages of the page, printed: a PDF.
     pub async fn prints(&self) -> Vec<u8> {
         STANDARD.decode(self.call("POST", "/print", json!({})).await.as_str().unwrap()).unwrap()
-    }
-
-    pub async fn leaves(self) {
-        self.call("DELETE", "", Value::Null).await;
     }
 }

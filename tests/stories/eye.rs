@@ -328,7 +328,12 @@ pub async fn stranger_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
 
 /// TLS to the door for orders, and nothing said yet.
 pub async fn secure_api(house: &House) -> TlsStream<TcpStream> {
+    secure_to(house, house.node().addresses.api.unwrap()).await
+}
+
+/// The same to any door.
+pub async fn secure_to(house: &House, address: SocketAddr) -> TlsStream<TcpStream> {
     let door = Door::of(house);
-    let tcp = door.connect(house.node().addresses.api.unwrap()).await;
+    let tcp = door.connect(address).await;
     secure(&door.ca, &door.clock, tcp).await
 }

@@ -5,8 +5,12 @@ use std::time::Duration;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::chromium::Chromium;
+use super::eye::secure_to;
 use super::fidelity::marked_at;
 use super::house::{House, demo_site};
 use super::script::Script;
@@ -44,7 +48,6 @@ impl Agency {
     async fn looks(&self, chromium: &Chromium) {
         self.enters(chromium).await;
         chromium.clicks("#engagements button").await;
-        chromium.until_it_reads("#state", "").await;
         self.sees(chromium).await;
     }
 
@@ -92,7 +95,6 @@ async fn r12_an_auditor_logs_in_and_sees_exactly_the_stamped_picture_in_a_browse
     agency.house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "viewer_left").await;
     chromium.clicks("#back").await;
     chromium.until_it_reads("#engagements", "montré").await;
-    chromium.leaves().await;
     agency.house.close().await;
 }
 
@@ -152,7 +154,6 @@ async fn r12_nothing_that_a_person_does_at_the_page_reaches_the_site_and_the_pic
     let printed = chromium.prints().await;
     assert!(printed.len() < 3000 && !String::from_utf8_lossy(&printed).contains("/Subtype /Image"), "{} bytes", printed.len());
     assert_eq!(agency.script.log(0), before, "not one byte more was sent to the site than its own picture asks for");
-    chromium.leaves().await;
     agency.house.close().await;
 }
 
@@ -168,7 +169,6 @@ async fn r18_a_stop_ends_the_picture_with_words_and_a_reference() {
     let canvas = chromium.runs("document.getElementById('over').hidden = true").await;
     assert!(canvas.is_null());
     assert!(chromium.sees_of("#canvas").await.pixels().iter().all(|pixel| pixel.0 == 0), "nothing is left on it");
-    chromium.leaves().await;
     agency.house.close().await;
 }
 
@@ -193,6 +193,59 @@ async fn r39_a_page_before_which_nobody_sits_is_warned_then_locked() {
     // Whoever comes to that machine now has to log in, whatever is done to the page.
     chromium.opens(&agency.url()).await;
     chromium.until_it_reads("#entry button", "Se connecter").await;
-    chromium.leaves().await;
+    agency.house.close().await;
+}
+
+/// A page as somebody makes it who is no browser: what is asked of it at the door, and what it may say inside.
+async fn upgrade(agency: &Agency, origin: &str, ticket: &str) -> (String, TlsStream<TcpStream>) {
+    let pages = agency.house.node().addresses.pages.unwrap();
+    let mut stream = secure_to(&agency.house, pages).await;
+    let cookie = if ticket.is_empty() { String::new() } else { format!("Cookie: __Host-ticket=claire:{ticket}\r\n") };
+    let head = format!(
+        "GET /picture HTTP/1.1\r\nHost: localhost:{0}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{cookie}\r\n",
+        pages.port()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while !answer.ends_with(b"\r\n\r\n") && stream.read(&mut byte).await.unwrap() > 0 {
+        answer.push(byte[0]);
+    }
+    (String::from_utf8(answer).unwrap(), stream)
+}
+
+/// A frame of a client (RFC 6455 §5.2), masked with zeros.
+fn frame(opcode: u8, says: &[u8]) -> Vec<u8> {
+    [&[0x80 | opcode, 0x80 | says.len() as u8, 0, 0, 0, 0][..], says].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_54_to_57_a_foreign_page_a_used_ticket_and_words_that_no_page_says_get_nothing() {
+    let agency = agency().await;
+    let own = agency.url().trim_end_matches('/').to_owned();
+    let ticket = agency.house.ticket("a").await;
+    for origin in ["https://evil.example", "null", &own.replace("https", "http")] {
+        let (answer, _) = upgrade(&agency, origin, &ticket).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{origin}: {answer}");
+    }
+    assert!(upgrade(&agency, &own, "").await.0.starts_with("HTTP/1.1 401"));
+    let says = [(frame(2, &[8]), "dn.page"), (frame(1, b"hello"), "dn.page"), (frame(2, &[6]), "viewer_left")];
+    for (before, (says, cause)) in says.into_iter().enumerate() {
+        let ticket = agency.house.ticket("a").await;
+        let (answer, mut stream) = upgrade(&agency, &own, &ticket).await;
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        assert!(answer.contains("__Host-ticket=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"), "{answer}");
+        stream.write_all(&says).await.unwrap();
+        // One more of them than before.
+        let so_ended = || agency.house.entries().iter().filter(|entry| entry.kind() == "view.ended").count();
+        agency.house.until(|| (so_ended() > before).then_some(())).await;
+        let entries = agency.house.entries();
+        let last = entries.iter().rev().find(|entry| entry.kind() == "view.ended").unwrap();
+        assert_eq!(last.text("cause"), cause);
+        let (_, mut again) = upgrade(&agency, &own, &ticket).await;
+        let mut told = Vec::new();
+        let _ = again.read_to_end(&mut told).await;
+        assert!(String::from_utf8_lossy(&told).contains("\"code\":\"ticket_unknown\""), "a used ticket");
+    }
     agency.house.close().await;
 }

@@ -40,6 +40,8 @@ const QUALITY: u8 = 80;
 /// Messages heard from one page in a time of [`PACE`].
 const MESSAGES: u32 = 64;
 const PACE: Duration = Duration::from_millis(50);
+/// An orderly close takes no longer than this.
+const CLOSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Session<H, S> {
     reading: Reading<H>,
@@ -117,16 +119,8 @@ impl<H: Hears, S: Says> Session<H, S> {
         let ending = self.seat.ending.reason().unwrap_or(ending);
         self.writing.close(&self.seat, ending, &self.clock).await;
         self.writing.view.clear();
-        let milliseconds = (self.clock.now() - started).as_millis() as u64;
-        Tally {
-            ending,
-            milliseconds,
-            updates: self.writing.update.into(),
-            rects: self.writing.rects,
-            bytes: self.writing.gauges.bytes(),
-            heard: self.reading.gauges.heard(),
-            dropped: self.reading.gauges.tried(),
-        }
+        let lasted = self.clock.now() - started;
+        self.writing.gauges.tally(ending, lasted, self.writing.update.into(), self.writing.rects)
     }
 }
 
@@ -321,13 +315,19 @@ impl<S: Says> Writing<S> {
         }
     }
 
-    /// The end: the page is told why, and clears its canvas; then the link is closed. Whoever watches the session cuts the
-    /// socket if this takes too long.
+    /// The end: the page is told why, and clears its canvas; then the link is closed. Whoever reads nothing is not waited
+    /// for.
     async fn close(&mut self, seat: &Seat, ending: Ending, clock: &Clock) {
         let words = if let Ending::Refused(refusal) = ending { Some(refusal.words()) } else { None };
         let over = Over { code: ending.code(), session: Some(seat.admission.session().tag()), words };
-        if !matches!(ending, Ending::Lost | Ending::NoProgress) && self.say(json(OVER, &over), clock).await.is_ok() {
-            self.says.close().await;
+        if matches!(ending, Ending::Lost | Ending::NoProgress) {
+            return;
         }
+        let farewell = async {
+            if self.says.say(json(OVER, &over)).await.is_ok() {
+                self.says.close().await;
+            }
+        };
+        let _ = clock.within(clock.now() + CLOSE, farewell).await;
     }
 }

@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 
 use super::Orders;
 use super::api::{body_of, carried_out, not_done, told};
-use super::door::{Entry, Peer, open};
+use super::door::{Entry, Peer, serve};
 use crate::clock::Clock;
 use crate::governance::Secret;
 use crate::metrics::Metrics;
@@ -58,7 +58,7 @@ const A_MINUTE: u32 = 60;
 
 /// Serves the pages until the task is dropped.
 pub async fn pages<P: Orders + Gate>(socket: TcpListener, entry: Entry, window: Window<P>) -> std::io::Result<()> {
-    let (door, accepting) = open(socket, entry, Arc::clone(&window.node), window.clock.clone())?;
+    let (node, clock) = (Arc::clone(&window.node), window.clock.clone());
     let routes = Router::new()
         .route("/", get(index::<P>))
         .route("/words.js", get(words))
@@ -69,16 +69,11 @@ pub async fn pages<P: Orders + Gate>(socket: TcpListener, entry: Entry, window: 
         .fallback(nothing_here)
         .layer(map_response(guard::closed))
         .with_state(window);
-    let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = accepting => Ok(()),
-    }
+    serve(socket, entry, node, clock, routes).await
 }
 
 /// One pixel, from another origin than the pages: a canvas that has drawn it gives its own pixels to no script.
 pub async fn pixel<O: Orders>(socket: TcpListener, entry: Entry, orders: Arc<O>, clock: Clock) -> std::io::Result<()> {
-    let (door, accepting) = open(socket, entry, orders, clock)?;
     let pixel = || async {
         let headers = [
             (header::CONTENT_TYPE, "image/gif"),
@@ -88,11 +83,7 @@ pub async fn pixel<O: Orders>(socket: TcpListener, entry: Entry, orders: Arc<O>,
         (headers, PIXEL)
     };
     let routes = Router::new().route("/pixel.gif", get(pixel)).fallback(nothing_here);
-    let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = accepting => Ok(()),
-    }
+    serve(socket, entry, orders, clock, routes).await
 }
 
 /// A GIF of one black pixel.
