@@ -36,7 +36,7 @@ async fn r42_a_served_node_makes_and_answers_the_listed_flows_and_no_other() {
     let watched = tempfile::TempDir::new().unwrap();
     let calls = watched.path().join("calls");
     let receiver = Receiver::start(&Clock::system()).await;
-    let strace = format!("exec strace -f -qq -e trace=connect,bind,sendto,sendmsg -o {}", calls.display());
+    let strace = format!("exec strace -D -f -qq -e trace=connect,bind,sendto,sendmsg -o {}", calls.display());
     let served = served_with(&format!("{strace} {}", env!("CARGO_BIN_EXE_lucarne")), &receiver.settings()).await;
     let eye = served.looks().await;
     eye.leave().await;
