@@ -1,8 +1,8 @@
 //! How much one node carries on this machine.
 //!
 //! `cargo bench --bench capacity` adds viewers to one site, then sites with a viewer each, all at office work
-//! (1920×1080, TLS, watermark), until the 99th percentile of a change's way from the site to a viewer is twice that of a
-//! single one; then lets a thousand viewers look at a still screen beside somebody who works. It prints a table and
+//! (1920×1080, TLS, watermark), until the machine is full: not every change is seen any more; and tells where the 99th
+//! percentile of a change's way from the site to a viewer had doubled. Then it lets a thousand viewers look at a still screen beside somebody who works. It prints a table and
 //! writes `target/bench/capacity.json` and `capacity.svg`. Words after `--` choose: `viewers`, `sites`, `idle`.
 //!
 //! Sites and viewers share the machine with the node. The first four viewers decode and measure; the others ask as often
@@ -65,8 +65,18 @@ struct Town {
     /// So many measure, and then others come.
     eyes: usize,
     looking: usize,
+    /// The site that shows a still screen.
+    still: Option<usize>,
     clock: Clock,
+    /// Whoever is sent away now is sent away by us.
+    over: Arc<AtomicBool>,
     _dir: tempfile::TempDir,
+}
+
+impl Drop for Town {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
 }
 
 fn main() -> Result<()> {
@@ -106,7 +116,17 @@ impl Town {
             tokio::spawn(office::serve(socket, Arc::clone(&play), puts, (!is_still).then_some(late)));
         }
         let node = Node::begin(dir.path(), &addresses, MORE, &clock).await?;
-        Ok(Self { node, sites: stands, seen: Arc::default(), eyes: EYES, looking: 0, clock, _dir: dir })
+        Ok(Self {
+            node,
+            sites: stands,
+            seen: Arc::default(),
+            eyes: EYES,
+            looking: 0,
+            still: still.then(|| sites - 1),
+            clock,
+            over: Arc::default(),
+            _dir: dir,
+        })
     }
 
     async fn show(&self, n: usize) -> Result<()> {
@@ -127,11 +147,14 @@ impl Town {
         client.update().await?;
         let measures = self.looking < self.eyes;
         self.looking += 1;
-        if measures {
-            tokio::spawn(watch(client, Arc::clone(puts), Arc::clone(&self.seen), self.clock.clone()));
-        } else {
-            tokio::spawn(weigh(client, self.clock.clone()));
-        }
+        let asks = (self.still != Some(n)).then(|| Work::Office.period());
+        let (puts, seen, clock, over) = (Arc::clone(puts), Arc::clone(&self.seen), self.clock.clone(), Arc::clone(&self.over));
+        tokio::spawn(async move {
+            let why = if measures { watch(client, puts, seen, clock).await } else { weigh(client, asks, clock).await };
+            if !over.load(Ordering::SeqCst) {
+                eprintln!("somebody was sent away: {why:#}");
+            }
+        });
         Ok(())
     }
 
@@ -172,9 +195,9 @@ fn encodings() -> Vec<i32> {
 }
 
 /// Decodes and measures for as long as it is let: the time from the site's putting a frame to its being seen.
-async fn watch(mut client: Client, puts: Arc<Puts>, seen: Arc<Seen>, clock: Clock) {
+async fn watch(mut client: Client, puts: Arc<Puts>, seen: Arc<Seen>, clock: Clock) -> anyhow::Error {
     let mut last = 0;
-    let ended: Result<()> = async {
+    let ended: Result<std::convert::Infallible> = async {
         loop {
             client.ask(true).await?;
             client.update().await?;
@@ -191,17 +214,23 @@ async fn watch(mut client: Client, puts: Arc<Puts>, seen: Arc<Seen>, clock: Cloc
         }
     }
     .await;
-    eprintln!("somebody who measured was sent away: {ended:?}");
+    match ended {
+        Err(error) => error,
+    }
 }
 
-/// A load without a decoder's cost: asks as often as the screen changes, and takes unread whatever comes.
-async fn weigh(client: Client, clock: Clock) {
+/// A load without a decoder's cost: asks as often as the screen changes, once if it never does, and takes unread whatever
+/// comes.
+async fn weigh(client: Client, every: Option<Duration>, clock: Clock) -> anyhow::Error {
     let area = client.picture.size().rect();
     let asked = Request::FramebufferUpdate { incremental: true, area }.encode();
     let (mut reader, mut writer) = tokio::io::split(client.stream);
     let asking = async {
         while writer.write_all(asked.as_bytes()).await.is_ok() && writer.flush().await.is_ok() {
-            clock.sleep(Work::Office.period()).await;
+            match every {
+                Some(every) => clock.sleep(every).await,
+                None => std::future::pending().await,
+            }
         }
     };
     let taking = async {
@@ -209,12 +238,12 @@ async fn weigh(client: Client, clock: Clock) {
         while matches!(reader.read(&mut taken).await, Ok(1..)) {}
     };
     tokio::select! {
-        () = asking => eprintln!("a viewer could not ask any more"),
-        () = taking => eprintln!("a viewer was sent away"),
+        () = asking => anyhow::anyhow!("it could not ask any more"),
+        () = taking => anyhow::anyhow!("nothing more came"),
     }
 }
 
-/// Adds viewers of one site, or sites with a viewer each, until two steps in a row take more than twice as long.
+/// Adds viewers of one site, or sites with a viewer each, until in two steps in a row not all that changed was seen.
 async fn grow(name: &'static str, title: &'static str, counts: &[usize]) -> Result<Curve> {
     let sites = if name == "sites" { counts.iter().copied().max().unwrap_or(1) } else { 1 };
     let mut town = Town::begin(sites, false).await?;

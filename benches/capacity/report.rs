@@ -22,6 +22,13 @@ pub struct Row {
     pub memory: f64,
 }
 
+impl Row {
+    /// Nearly every change was seen.
+    fn is_whole(&self) -> bool {
+        self.seen >= 0.98
+    }
+}
+
 pub struct Curve {
     name: &'static str,
     title: &'static str,
@@ -68,14 +75,19 @@ impl Curve {
         row.p99 > self.limit() || row.p99.is_nan()
     }
 
-    /// Two steps in a row took more than twice as long: one may be chance.
+    /// In two steps in a row not all was seen: one may be chance.
     pub fn is_over(&self) -> bool {
-        matches!(&self.rows[..], [.., one, other] if self.is_beyond(one) && self.is_beyond(other))
+        matches!(&self.rows[..], [.., one, other] if !one.is_whole() && !other.is_whole())
     }
 
     /// The largest step before the delay had doubled.
     fn carries(&self) -> Option<&Row> {
-        self.rows.iter().rev().find(|row| !self.is_beyond(row))
+        self.rows.iter().take_while(|row| !self.is_beyond(row)).last()
+    }
+
+    /// The largest step in which everything was seen.
+    fn shows(&self) -> Option<&Row> {
+        self.rows.iter().rev().find(|row| row.is_whole())
     }
 
     /// MiB for each one more.
@@ -93,22 +105,15 @@ impl Curve {
         };
         json!({
             "of": self.name, "title": self.title, "empty_mib": self.empty, "p99_doubled_ms": self.limit(),
-            "carries": self.carries().map(|row| row.count), "memory_each_mib": self.memory_each(),
+            "carries": self.carries().map(|row| row.count), "shows": self.shows().map(|row| row.count), "memory_each_mib": self.memory_each(),
             "steps": self.rows.iter().map(row).collect::<Vec<_>>(),
         })
     }
 
     fn say(&self) {
         let each = self.memory_each().map_or_else(String::new, |each| format!(", {each:.2} MiB each"));
-        if let Some(row) = self.carries() {
-            println!(
-                "{}: {} before the delay has doubled (p99 {:.1} ms, limit {:.1}){each}",
-                self.title,
-                row.count,
-                row.p99,
-                self.limit()
-            );
-        }
+        let (carries, shows) = (self.carries().map_or(0, |row| row.count), self.shows().map_or(0, |row| row.count));
+        println!("{}: {carries} before p99 has doubled ({:.1} ms), {shows} see every change{each}", self.title, self.limit());
     }
 }
 

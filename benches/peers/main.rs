@@ -4,10 +4,12 @@
 //! stunnel, through HAProxy, through `x11vnc -reflect -viewonly -ssl`, and through Lucarne with TLS and its watermark.
 //! All as they are shipped. It prints a table and writes `target/bench/peers.json`. Words after `--` choose workloads,
 //! systems and kinds of viewer by name: `cargo bench --bench peers -- office lucarne direct q8`; `fanout` is one viewer beside ten,
-//! `linear` is CPU against changed pixels (`target/bench/linear.svg`), `idle` is viewers of a screen on which nothing happens.
+//! `linear` is CPU against changed pixels (`target/bench/linear.svg`), `idle` is viewers of a screen on which nothing happens,
+//! `browser` is the page beside noVNC behind websockify.
 //!
-//! Needs Xtigervnc, x11vnc, stunnel4, haproxy and openssl.
+//! Needs Xtigervnc, x11vnc, stunnel4, haproxy and openssl; for `browser` Xvfb, chromium, chromium-driver, novnc and websockify.
 
+mod browser;
 #[path = "../../tests/stories/child.rs"]
 mod child;
 #[path = "../client.rs"]
@@ -116,11 +118,17 @@ fn main() -> Result<()> {
     if chosen("idle", &WORDS) {
         runtime.block_on(idle())?;
     }
-    save(&rows)
+    let mut told: Vec<Value> = Vec::new();
+    if chosen("browser", &WORDS) {
+        let named = Work::ALL.iter().any(|work| words.iter().any(|word| word == work.name()));
+        let works: Vec<Work> = Work::ALL.into_iter().filter(|work| !named || chosen(work.name(), &WORDS)).collect();
+        told = runtime.block_on(browser::measure(&works))?;
+    }
+    save(&rows, told)
 }
 
 /// What is measured, by name.
-const WORDS: [&str; 7] = ["fanout", "linear", "idle", "office", "scroll", "video", "toggle"];
+const WORDS: [&str; 8] = ["fanout", "linear", "idle", "browser", "office", "scroll", "video", "toggle"];
 
 /// Ten viewers of a still screen, for ten seconds.
 async fn idle() -> Result<()> {
@@ -313,7 +321,7 @@ fn print(row: &Row, rows: &[Row]) {
     );
 }
 
-fn save(rows: &[Row]) -> Result<()> {
+fn save(rows: &[Row], browsers: Vec<Value>) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&folder)?;
     let object = |row: &Row| -> Value {
@@ -329,7 +337,7 @@ fn save(rows: &[Row]) -> Result<()> {
         })
     };
     let file = folder.join("peers.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&rows.iter().map(object).collect::<Vec<_>>())?)?;
+    std::fs::write(&file, serde_json::to_string_pretty(&rows.iter().map(object).chain(browsers).collect::<Vec<_>>())?)?;
     println!("{}", file.display());
     Ok(())
 }

@@ -39,7 +39,8 @@ impl Drop for Folder {
     }
 }
 
-pub(super) async fn run(port: u16, clock: Clock) -> Result<ExitCode> {
+/// `check`: a browser looks, in place of a person, and then it ends.
+pub(super) async fn run(port: u16, check: bool, clock: Clock) -> Result<ExitCode> {
     let folder = Folder::new()?;
     tls::make_certificates(&folder.0, &["localhost".to_owned(), "127.0.0.1".to_owned()])?;
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -53,9 +54,12 @@ pub(super) async fn run(port: u16, clock: Clock) -> Result<ExitCode> {
     let password = format!("Aa1-{}", hex(&random::<4>()));
     let (company, engagement) = play(node.shared(), [rssi, admin], &site, &password, &clock).await?;
     introduce(&node, &folder.0, &password);
+    let pages = node.addresses.pages.map_or(0, |pages| pages.port());
+    let url = format!("https://localhost:{pages}/");
     tokio::select! {
         stopped = super::serve::stopped() => stopped?,
-        failed = tickets(node.shared(), &company, &engagement) => failed?,
+        checked = demo::browser_check(&url, "camille", &password, &folder.0, &clock), if check => checked?,
+        failed = tickets(node.shared(), &company, &engagement), if !check => failed?,
     }
     println!("\nThe demonstration ends; nothing of it is left.");
     node.stop().await;

@@ -13,8 +13,8 @@ use super::people::day;
 use super::print::print;
 use super::session::{Terminal, ask};
 use super::workstation::fingerprint_of;
-use crate::governance::Terms;
 use crate::governance::engagement::{Agreed, Class, Operation, Presence};
+use crate::governance::{Capture, Terms};
 use crate::id::{EngagementId, SiteName};
 use crate::node::act::{Act, Outcome};
 
@@ -139,6 +139,9 @@ pub(super) struct TermsGiven {
     /// Give the picture only while the site declares what is on it
     #[arg(long)]
     blackout: bool,
+    /// How far viewers must keep copies of the screen from being made: A, B (the page) or C
+    #[arg(long)]
+    capture: Option<Capture>,
 }
 
 fn operation(text: &str) -> Result<Operation, String> {
@@ -185,6 +188,7 @@ impl TermsGiven {
             professional: self.professional,
             agreed: agreed.map(|((place, by), date)| Agreed { place, by, date }),
             blackout: self.blackout,
+            capture: self.capture,
         }))
     }
 }

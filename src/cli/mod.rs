@@ -94,6 +94,9 @@ enum Command {
         /// The port that viewers connect to (0: any)
         #[arg(long, default_value_t = 0)]
         port: u16,
+        /// Have Chromium log in and look, by chromedriver, then end; exit code 1 if anything is not as it should be
+        #[arg(long)]
+        browser_check: bool,
     },
     /// Begin a node: certificates and settings, in a new directory
     Init {
@@ -208,9 +211,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         elsewhere.is_nowhere()?;
     }
     match command {
-        Command::Demo { port } => {
+        Command::Demo { port, browser_check } => {
             sandbox::harden()?;
-            block_on(demo::run(port, clock))
+            block_on(demo::run(port, browser_check, clock))
         }
         Command::Init { dir, hosts, data, workstations } => {
             let wishes = init::Wishes { data: data.as_deref(), hosts: &hosts, workstations: workstations.as_deref() };

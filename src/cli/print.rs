@@ -9,7 +9,7 @@ use time::macros::format_description;
 use crate::governance::compliance::{Commitment, Standing};
 use crate::governance::incident::Duty;
 use crate::governance::{Role, Token, Verdict, Workstation};
-use crate::node::act::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
+use crate::node::act::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting, Watcher};
 
 /// How answers are printed.
 #[derive(Clone, Copy)]
@@ -328,7 +328,8 @@ fn site(site: &Site) {
     let (standing, viewers) = (site.standing.name(), site.viewers);
     println!("{:<20} {standing:<8} {size:>11} {age:>12} {viewers:>3} looking  {}", site.name, site.label);
     if !site.watched_by.is_empty() {
-        println!("{:<20} watched by {}", "", site.watched_by.join(", "));
+        let watcher = |watcher: &Watcher| format!("{} (capture class {})", watcher.name, watcher.capture.name());
+        println!("{:<20} watched by {}", "", site.watched_by.iter().map(watcher).collect::<Vec<_>>().join(", "));
     }
     if let Some(trouble) = &site.trouble {
         println!("{:<20} ! {trouble}", "");

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::geometry::Rect;
-use crate::governance::Kind;
+use crate::governance::{Capture, Kind};
 use crate::id::{SiteName, hex};
 use crate::network::Networks;
 use crate::notify::Ways;
@@ -122,6 +122,8 @@ pub struct Site {
     pub login: Login,
     pub max_fps: u32,
     pub jpeg: Jpeg,
+    /// The capture class that viewers need at least (R08).
+    pub capture: Option<Capture>,
     pub masks: Vec<Rect>,
 }
 
@@ -148,6 +150,8 @@ impl Site {
                 (&self.server_name, self.tls12, login, self.max_fps, self.jpeg, &self.masks, &self.networks),
             )
         );
+        // What was approved before there were capture classes still is.
+        let text = self.capture.iter().fold(text, |text, class| format!("{text} capture {}", class.name()));
         hex(&Sha256::digest(text))
     }
 }
@@ -329,6 +333,7 @@ fn checked_site(site: written::Site, folder: &Path) -> Result<Site, At> {
             written::Jpeg::Films => Jpeg::Films,
             written::Jpeg::Always => Jpeg::Always,
         },
+        capture: site.capture,
         masks: site.masks.into_iter().map(|[x, y, width, height]| Rect::new(x, y, width, height)).collect(),
     })
 }

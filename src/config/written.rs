@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::governance::engagement::Class;
-use crate::governance::{Kind, MailAddress, Role};
+use crate::governance::{Capture, Kind, MailAddress, Role};
 use crate::id::SiteName;
 
 /// A problem and where in the text it stands.
@@ -246,6 +246,7 @@ pub(super) struct Site {
     pub max_fps: Spanned<u32>,
     #[serde(default)]
     pub jpeg: Jpeg,
+    pub capture: Option<Capture>,
     #[serde(default)]
     pub masks: Vec<[u16; 4]>,
 }

@@ -1,6 +1,8 @@
 //! The embedded demonstration site: an RFB server of an invented practice, on loopback. It obeys nobody: what a client
 //! types is skipped, as at any site that Lucarne looks at.
 
+mod check;
+pub mod chromium;
 mod practice;
 pub mod rehearsal;
 
@@ -18,6 +20,7 @@ use crate::rfb::encoding::{number, raw, tight};
 use crate::rfb::handshake::server::{Asked, Offer, ServerHandshake, server_init};
 use crate::rfb::server::{put_rect, put_update};
 use crate::rfb::{Buffer, PixelFormat, Request};
+pub use check::browser_check;
 pub use practice::{SIZE, frame};
 
 /// Between two frames of the practice.

@@ -215,6 +215,7 @@ impl Company {
             professional: audit.then(|| "Dr Camille Praticien".to_owned()),
             agreed: (!audit).then_some(agreed),
             blackout: false,
+            capture: None,
         }
     }
 

@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 use super::{Actor, Desk, DeskError, letters};
 use crate::governance::engagement::{Notice, RealData};
 use crate::governance::policy::short_text;
-use crate::governance::{Check, Engagement, Looking, Matter, Paperwork, Refusal, Role, SiteFacts, State, Terms, first_refusal};
+use crate::governance::{
+    Capture, Check, Engagement, Looking, Matter, Paperwork, Refusal, Role, SiteFacts, State, Terms, first_refusal,
+};
 use crate::id::{AccountId, EngagementId, SiteName};
 use crate::store::{Accounts, Engagements, FourEyes, Freezes, Reads, Sites};
 use crate::trace::Event;
@@ -42,7 +44,8 @@ impl Desk {
             Some(settings) => {
                 let row = reads.site(&engagement.terms.site).await?;
                 let approved = row.approved.as_ref() == Some(&(settings.digest)());
-                Some(SiteFacts { kind: settings.kind, approved, standing: row.standing, engagement: row.engagement })
+                let (kind, capture) = (settings.kind, settings.capture);
+                Some(SiteFacts { kind, capture, approved, standing: row.standing, engagement: row.engagement })
             }
             None => None,
         };
@@ -59,6 +62,11 @@ impl Desk {
     /// The site that an engagement is on.
     pub async fn site_of(&self, id: &EngagementId) -> Result<SiteName, DeskError> {
         Ok(self.store.engagement(id).await?.ok_or(Refusal::EngagementUnknown)?.terms.site)
+    }
+
+    /// The capture class that viewers of an engagement need.
+    pub fn capture_of(&self, terms: &Terms) -> Option<Capture> {
+        terms.demands(self.sites.get(&terms.site).and_then(|site| site.capture))
     }
 
     pub(super) async fn looking(&self, reads: &impl Reads, account: &AccountId, id: &EngagementId) -> Result<Looking, DeskError> {

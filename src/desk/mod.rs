@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::governance::{Kind, Policy, Premises, Refusal};
+use crate::governance::{Capture, Kind, Policy, Premises, Refusal};
 use crate::id::{ActId, SiteName, random};
 use crate::store::{Store, StoreError, Work};
 use crate::trace::{Event, Log, Recorded, TraceError, acts_among};
@@ -82,6 +82,8 @@ impl From<Refusal> for DeskError {
 /// A site's settings, as the rules see them.
 pub struct SiteSettings {
     pub kind: Kind,
+    /// The capture class that viewers need at least.
+    pub capture: Option<Capture>,
     /// SHA-256 of all of them as they are now, the papers of whom to trust included: two people approve this.
     pub digest: Box<dyn Fn() -> String + Send + Sync>,
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Actor, Desk, DeskError, hash, letters};
 use crate::governance::admission::{TICKET_SECONDS, TicketFacts};
 use crate::governance::password::Age;
-use crate::governance::{Admission, Check, Login, Refusal, Request, admit, first_refusal};
+use crate::governance::{Admission, Capture, Check, Login, Refusal, Request, admit, first_refusal};
 use crate::id::{ConnectionId, EngagementId};
 use crate::rfb::security::vnc_auth_response;
 use crate::store::{StoreError, TicketRow};
@@ -71,6 +71,8 @@ pub struct Presented {
     /// SHA-256 of the certificate that the workstation proved to hold.
     pub certificate: Option<[u8; 32]>,
     pub from: IpAddr,
+    /// How far the viewer keeps copies from being made.
+    pub capture: Capture,
 }
 
 #[derive(Debug, Clone)]
@@ -189,7 +191,8 @@ impl Desk {
             Some(hash) => self.take(&hash, presented.certificate).await?,
             None => None,
         };
-        let request = Request { login: presented.login(), certificate: presented.certificate, from: presented.from };
+        let Presented { certificate, from, capture, .. } = *presented;
+        let request = Request { login: presented.login(), certificate, from, capture };
         let checks = ticket.as_ref().map(|ticket| ticket.looking.checklist(now));
         let verdict = admit(&request, ticket, now);
         let event = match &verdict {

@@ -11,7 +11,7 @@ use super::engagement::{Class, Matter};
 use super::policy::{Paper, Policy};
 use super::premises::Premises;
 use super::workstation::Workplace;
-use super::{Login, Refusal, Standing};
+use super::{Capture, Login, Refusal, Standing};
 use crate::id::{AccountId, EngagementId, SessionId, SiteName};
 
 /// How long a view ticket lives.
@@ -25,6 +25,8 @@ pub struct Request {
     /// The workstation's certificate (SHA-256), if it showed one.
     pub certificate: Option<[u8; 32]>,
     pub from: IpAddr,
+    /// The viewer's.
+    pub capture: Capture,
 }
 
 /// The ticket as its row said when it was consumed, and who and what it is for.
@@ -91,6 +93,11 @@ impl Looking {
         checks.extend(workplace);
         checks
     }
+
+    /// The capture class that viewers need.
+    fn capture(&self) -> Option<Capture> {
+        self.matter.engagement.terms.demands(self.matter.site.as_ref().and_then(|site| site.capture))
+    }
 }
 
 /// The right to start one session. Fields are private: only [`admit`] makes one.
@@ -102,6 +109,7 @@ pub struct Admission {
     engagement: EngagementId,
     site: SiteName,
     class: Class,
+    capture: Capture,
 }
 
 impl Admission {
@@ -129,6 +137,11 @@ impl Admission {
     pub fn class(&self) -> Class {
         self.class
     }
+
+    /// The capture class of the viewer that was let in.
+    pub fn capture(&self) -> Capture {
+        self.capture
+    }
 }
 
 /// Whether this request may become a session now. `None`: no such ticket, or it was used before.
@@ -147,6 +160,7 @@ pub fn admit(request: &Request, ticket: Option<TicketFacts>, now: OffsetDateTime
     }
     ticket.looking.premises.hold(&account.roles, request.from)?;
     first_refusal(&ticket.looking.checklist(now))?;
+    request.capture.meets(ticket.looking.capture())?;
     Ok(Admission {
         session: SessionId::random(),
         account: account.id.clone(),
@@ -154,5 +168,6 @@ pub fn admit(request: &Request, ticket: Option<TicketFacts>, now: OffsetDateTime
         engagement: matter.engagement.id.clone(),
         site: matter.engagement.terms.site.clone(),
         class: matter.engagement.terms.class,
+        capture: request.capture,
     })
 }

@@ -14,7 +14,7 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::account::Account;
 use super::policy::{Paper, Policy, short_text};
-use super::{Check, Kind, Refusal, Standing};
+use super::{Capture, Check, Kind, Refusal, Standing};
 use crate::id::{AccountId, EngagementId, SiteName, hex};
 
 /// What kind of operation it is; fixed for good.
@@ -87,6 +87,9 @@ pub struct Terms {
     pub agreed: Option<Agreed>,
     /// Whether pixels flow only while the site says that real data are on the screen (R07).
     pub blackout: bool,
+    /// The capture class that viewers need at least (R08).
+    #[serde(default)]
+    pub capture: Option<Capture>,
 }
 
 impl Terms {
@@ -118,6 +121,11 @@ impl Terms {
     /// SHA-256 of the terms, as letters and traces name them.
     pub fn digest(&self) -> String {
         hex(&Sha256::digest(serde_json::to_vec(self).unwrap_or_default()))
+    }
+
+    /// The capture class that viewers need, if the site demands one too: the stricter.
+    pub fn demands(&self, site: Option<Capture>) -> Option<Capture> {
+        self.capture.into_iter().chain(site).min()
     }
 
     fn tolerance(&self) -> Duration {
@@ -195,6 +203,8 @@ pub struct Engagement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteFacts {
     pub kind: Kind,
+    /// The capture class that its settings demand.
+    pub capture: Option<Capture>,
     /// Its settings are those that two people approved.
     pub approved: bool,
     pub standing: Standing,

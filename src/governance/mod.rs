@@ -5,6 +5,7 @@
 pub mod account;
 pub mod admission;
 pub mod alert;
+mod capture;
 pub mod compliance;
 pub mod engagement;
 pub mod freeze;
@@ -24,6 +25,7 @@ pub mod workstation;
 pub use account::{Account, Login};
 pub use admission::{Admission, Check, Looking, Request, admit, first_refusal};
 pub use alert::{Alert, MailAddress, Occasion, Route, Way};
+pub use capture::Capture;
 pub use engagement::{Engagement, Matter, SiteFacts, State, Terms};
 pub use freeze::Freeze;
 pub use incident::Incident;

@@ -39,31 +39,38 @@ impl Shared {
             }
             Act::Close { engagement } => self.end_engagement(actor, &engagement, State::Closed).await,
             Act::Cancel { engagement } => self.end_engagement(actor, &engagement, State::Cancelled).await,
-            Act::Checklist { engagement, login } => {
-                let account = match login {
-                    Some(login) if actor.account().roles.iter().any(|role| !matches!(role, Role::Auditor | Role::Contact)) => {
-                        self.desk.account_named(&login).await?
-                    }
-                    _ => actor.account().id.clone(),
-                };
-                let (state, checks) = self.desk.checklist(&account, &engagement).await?;
-                let rule = |check: crate::governance::Check| Rule {
-                    rule: check.rule.to_owned(),
-                    code: check.refusal.map(|refusal| refusal.code().to_owned()),
-                    message: check.refusal.map(|refusal| refusal.words().to_owned()),
-                    later: None,
-                };
-                let mut checks: Vec<Rule> = checks.into_iter().map(rule).collect();
-                let class = self.desk.engagement(&engagement).await?.terms.class;
-                if self.desk.policy().workstations.is_some_and(|demand| class >= demand.from) {
-                    let later = "from a known workstation alone, behind the tunnel that shows its certificate (tls_first)";
-                    checks.push(Rule { rule: "R50".to_owned(), code: None, message: None, later: Some(later.to_owned()) });
-                }
-                Ok(Outcome::Checklist { state, checks })
-            }
+            Act::Checklist { engagement, login } => self.checklist(actor, &engagement, login.as_deref()).await,
             Act::ListEngagements { after } => self.list_engagements(actor, after.as_ref()).await,
             _ => Err(DeskError::from(Refusal::NotYourRole).into()),
         }
+    }
+
+    /// Every rule with its result, and what will be asked of whoever comes.
+    async fn checklist(&self, actor: &Actor, id: &EngagementId, login: Option<&str>) -> anyhow::Result<Outcome> {
+        let account = match login {
+            Some(login) if actor.account().roles.iter().any(|role| !matches!(role, Role::Auditor | Role::Contact)) => {
+                self.desk.account_named(login).await?
+            }
+            _ => actor.account().id.clone(),
+        };
+        let (state, checks) = self.desk.checklist(&account, id).await?;
+        let rule = |check: crate::governance::Check| Rule {
+            rule: check.rule.to_owned(),
+            code: check.refusal.map(|refusal| refusal.code().to_owned()),
+            message: check.refusal.map(|refusal| refusal.words().to_owned()),
+            later: None,
+        };
+        let later = |rule: &str, words: String| Rule { rule: rule.to_owned(), code: None, message: None, later: Some(words) };
+        let mut checks: Vec<Rule> = checks.into_iter().map(rule).collect();
+        let terms = self.desk.engagement(id).await?.terms;
+        if self.desk.policy().workstations.is_some_and(|demand| terms.class >= demand.from) {
+            let words = "from a known workstation alone, behind the tunnel that shows its certificate (tls_first)";
+            checks.push(later("R50", words.to_owned()));
+        }
+        if let Some(capture) = self.desk.capture_of(&terms) {
+            checks.push(later("R08", format!("with a viewer of capture class {} or stricter", capture.name())));
+        }
+        Ok(Outcome::Checklist { state, checks })
     }
 
     /// The picture ends first.

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Running, Shared};
+use super::Shared;
+use super::seats::Running;
 use crate::desk::{Denied, DeskError, Presented};
-use crate::governance::{Admission, Refusal, Standing};
+use crate::governance::{Admission, Refusal, Standing, first_refusal};
 use crate::id::{ConnectionId, SessionId, hex};
 use crate::rfb::input::InputKind;
 use crate::shutdown::signal;
@@ -60,7 +62,7 @@ impl Gate for Shared {
         self.remember(peer.ends.address.ip()).await;
         let seat = self.seat(connection, peer, admission, card).await;
         if let Err((refusal, session)) = &seat {
-            self.sessions().remove(session);
+            self.leaves(session);
             let event = Event::new("view.refused").outcome("refused").cause(refusal.code()).session(session);
             self.log.note(event).await;
         }
@@ -76,8 +78,34 @@ impl Gate for Shared {
         self.log.note(signs.into_iter().fold(event, |event, (sign, count)| event.count(sign.name(), count))).await;
     }
 
+    async fn interrupted(&self, session: &SessionId) {
+        self.log.note(Event::new("view.interrupted").outcome("ok").cause("connection_lost").session(session)).await;
+    }
+
+    async fn resumed(
+        &self,
+        connection: &ConnectionId,
+        peer: Peer,
+        session: &SessionId,
+        card: Option<Card>,
+        gap: Duration,
+    ) -> Result<(), Refusal> {
+        let verdict = self.may_resume(peer, session, card).await;
+        let event = match &verdict {
+            Ok(()) => Event::new("view.resumed").outcome("ok"),
+            Err(refusal) => Event::new("view.not_resumed").outcome("refused").cause(refusal.code()),
+        };
+        let event = event.session(session).public("connection", connection.as_str()).count("gap_ms", gap.as_millis() as u64);
+        let recorded = self.log.append(event.sealed("src", peer.ends.address.to_string())).await;
+        verdict?;
+        recorded.map_err(|_| Refusal::NoTrace)?;
+        self.quota().give_back(whose(peer.ends.address.ip()), peer.known);
+        self.remember(peer.ends.address.ip()).await;
+        Ok(())
+    }
+
     async fn ended(&self, session: &SessionId, tally: Tally) {
-        let running = self.sessions().remove(session);
+        let running = self.leaves(session);
         if let (Ending::Locked, Some(running)) = (tally.ending, running)
             && let Err(error) = self.desk.lock(&running.account).await
         {
@@ -147,6 +175,26 @@ impl Shared {
         self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Every rule again, as for somebody who comes for the first time: by the same workstation, from a network of the role.
+    async fn may_resume(&self, peer: Peer, session: &SessionId, card: Option<Card>) -> Result<(), Refusal> {
+        let shown = card.as_ref().map(|card| card.fingerprint);
+        let watch = self.sessions().get(session).filter(|running| running.looks).map(Running::watch);
+        let watch = watch.ok_or(Refusal::SessionOver)?;
+        if watch.2 != shown {
+            return Err(if shown.is_some() { Refusal::OtherWorkstation } else { Refusal::NeedsTunnel });
+        }
+        if card.as_ref().is_some_and(|card| !self.trusts(card)) {
+            return Err(Refusal::CertificateRevoked);
+        }
+        let looking = match self.desk.look_again(&watch).await {
+            Ok(looking) => looking,
+            Err(DeskError::Refused(refusal)) => return Err(refusal),
+            Err(_) => return Err(Refusal::NoStore),
+        };
+        looking.premises.hold(&looking.account.roles, peer.ends.address.ip())?;
+        first_refusal(&looking.checklist(self.clock.wall()))
+    }
+
     /// Registers the session first, so that a stop that comes now finds it; then asks again and records the start.
     async fn seat(
         &self,
@@ -170,9 +218,11 @@ impl Shared {
                 engagement: admission.engagement().clone(),
                 account: admission.account().clone(),
                 name: admission.name().to_owned(),
+                capture: admission.capture(),
                 card: card.clone(),
                 switch: switch.clone(),
                 hold,
+                looks: false,
             };
             sessions.insert(session.clone(), running);
             sessions.values().filter(|running| running.site == *admission.site()).count()
@@ -188,15 +238,14 @@ impl Shared {
         let watch = (admission.account().clone(), admission.engagement().clone(), certificate);
         let again = self.desk.may_look_on(&watch).await;
         again.map_err(|_| refused(Refusal::NoStore))?.map_err(refused)?;
-        let (client, capture) = peer.entrance.client();
         let event = Event::new("view.started")
             .outcome("ok")
             .session(&session)
             .public("connection", connection.as_str())
-            .public("client", client)
+            .public("client", peer.entrance.client().0)
             .public("engagement", admission.engagement().as_str())
             .public("class", admission.class().name())
-            .public("capture_class", capture)
+            .public("capture_class", admission.capture().name())
             .public("watermark", session.tag())
             .count("viewers", viewers as u64)
             .sealed("account", admission.account().as_str())
@@ -204,9 +253,10 @@ impl Shared {
             .sealed("site", admission.site().as_str())
             .sealed("src", peer.ends.address.to_string());
         let recorded = self.log.append(event).await.map_err(|_| refused(Refusal::NoTrace))?;
+        self.looks(&session);
         // R22: how sensitive it is stands in the window's title and in every mark.
         let label = format!("{} · {}", site.label, admission.class().name());
-        let (screen, real_data) = (site.reader.clone(), site.real_data.subscribe());
-        Ok(Seat { admission, recorded, screen, label, switch, ending, holds, real_data, idle: self.idle })
+        let (screen, real_data, others) = (site.reader.clone(), site.real_data.subscribe(), site.watchers.subscribe());
+        Ok(Seat { admission, recorded, screen, label, switch, ending, holds, real_data, others, idle: self.idle })
     }
 }

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use time::OffsetDateTime;
 
 use super::Shared;
-use super::act::{Listed, Outcome, Planned, Site, Waiting};
+use super::act::{Listed, Outcome, Planned, Site, Waiting, Watcher};
 use crate::desk::Actor;
 use crate::governance::compliance::{Facts, commitments};
-use crate::governance::{Account, Engagement, Paperwork, Role};
+use crate::governance::{Account, Engagement, Paperwork, Role, State};
 use crate::id::{AccountId, EngagementId, SiteName};
 use crate::store::{Accounts, Engagements, FourEyes, Sites};
 
@@ -44,7 +44,11 @@ impl Shared {
 
     pub(super) async fn list_engagements(&self, actor: &Actor, after: Option<&EngagementId>) -> anyhow::Result<Outcome> {
         let (found, next) = self.desk.engagements(actor, after, PAGE).await?;
-        let engagements = found.into_iter().map(|(engagement, state)| Planned { engagement, state }).collect();
+        let planned = |(engagement, state): (Engagement, State)| {
+            let label = self.sites.get(&engagement.terms.site).map(|site| site.label.clone());
+            Planned { engagement, state, label }
+        };
+        let engagements = found.into_iter().map(planned).collect();
         let procedure = self.desk.store().paper(Paperwork::Procedure).await?;
         Ok(Outcome::Engagements { engagements, procedure, next })
     }
@@ -108,7 +112,8 @@ impl Shared {
                 let (look, state) = (handle.reader.look(), handle.state.borrow().clone());
                 let sessions = self.sessions();
                 let watched = sessions.values().filter(|running| running.site == *name);
-                let watched_by: Vec<String> = watched.map(|running| running.name.clone()).collect();
+                let watched_by: Vec<Watcher> =
+                    watched.map(|running| Watcher { name: running.name.clone(), capture: running.capture }).collect();
                 Site {
                     name: name.to_string(),
                     label: handle.label.clone(),

@@ -19,6 +19,7 @@ mod perform;
 mod pools;
 mod post;
 pub mod remote;
+mod seats;
 mod showing;
 mod site;
 mod tokens;
@@ -39,27 +40,27 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::{Config, Site};
-use crate::desk::{Channels, Desk, Hashing, SiteSettings, Watch, Wishes};
+use crate::desk::{Channels, Desk, Hashing, SiteSettings, Wishes};
 use crate::governance::Way;
-use crate::id::{AccountId, EngagementId, SessionId, SiteName, hex, random};
+use crate::id::{SessionId, SiteName, hex, random};
 use crate::metrics::{Kind, Metrics};
 use crate::notify::Notifier;
-use crate::shutdown::Switch;
 use crate::source::Target;
 use crate::source::session::Pace;
 use crate::store::{Accounts, Engagements, Place, Sites, Store};
 use crate::tls;
-use crate::tls::{Card, ForViewers};
+use crate::tls::ForViewers;
 use crate::trace::{Event, Fold, Log, Quota};
 use crate::viewer::{Ending, Known, Rate};
 use pools::Pools;
 use post::Post;
+use seats::Running;
 use site::SiteHandle;
 
 /// Ways in by a network, a minute from one address and a second from all strangers: a person needs few, and each may cost
@@ -70,26 +71,6 @@ const WAYS_IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 const TURN: Duration = Duration::from_secs(2);
 /// How long an orderly stop waits for sessions to end.
 const FAREWELL: Duration = Duration::from_secs(3);
-
-/// A session that runs: enough to end it.
-struct Running {
-    site: SiteName,
-    engagement: EngagementId,
-    account: AccountId,
-    /// The person's.
-    name: String,
-    /// What the workstation proved to hold.
-    card: Option<Card>,
-    switch: Switch<Ending>,
-    hold: watch::Sender<u64>,
-}
-
-impl Running {
-    /// What the rules are asked about it.
-    fn watch(&self) -> Watch {
-        (self.account.clone(), self.engagement.clone(), self.card.as_ref().map(|card| card.fingerprint))
-    }
-}
 
 /// What all parts of a node share. Each lock is held for no wait.
 pub struct Shared {
@@ -170,8 +151,8 @@ pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
     let store = Store::open(&place(config), clock).await?;
     let key = key(&config.data.join("key"), &store).await?;
     let settings = |site: &Site| {
-        let (kind, written) = (site.kind, site.clone());
-        (site.name.clone(), SiteSettings { kind, digest: Box::new(move || written.digest()) })
+        let (kind, capture, written) = (site.kind, site.capture, site.clone());
+        (site.name.clone(), SiteSettings { kind, capture, digest: Box::new(move || written.digest()) })
     };
     let hashing = config.accounts.hashing.map(|(mebibytes, passes)| Hashing { mebibytes, passes });
     let wishes = Wishes {
@@ -367,31 +348,11 @@ async fn known_addresses(desk: &Desk, clock: &Clock) -> Result<Known> {
 }
 
 impl Shared {
-    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Running>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sessions that run now.
-    pub fn running(&self) -> usize {
-        self.sessions().len()
-    }
-
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
     pub fn log(&self) -> &Log {
         &self.log
-    }
-
-    /// Ends the sessions that `which` picks, at once.
-    fn end_sessions(&self, ending: Ending, which: impl Fn(&Running) -> bool) {
-        self.sessions().values().filter(|running| which(running)).for_each(|running| running.switch.raise(ending));
-    }
-
-    /// The picture was taken from those who look at a site: what was copied of it must leave the node or be cut.
-    fn hold_sessions(&self, site: &SiteName) {
-        let mut sessions = self.sessions();
-        sessions.values_mut().filter(|running| running.site == *site).for_each(|running| running.hold.send_modify(|n| *n += 1));
     }
 }

@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 
 use super::act::{Act, Outcome};
 use super::perform::done;
-use super::{Running, Shared, SiteHandle};
+use super::seats::Running;
+use super::{Shared, SiteHandle};
 use crate::desk::{Actor, DeskError, Watch};
 use crate::governance::{Looking, Refusal, Standing, first_refusal};
 use crate::id::{EngagementId, SiteName};

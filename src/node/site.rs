@@ -19,6 +19,7 @@ use crate::screen::{Face, Masks, ScreenReader, ScreenWriter, screen};
 use crate::shutdown::{Switch, signal};
 use crate::source::{Ended, Ends, Link, Opened, Report, Target};
 use crate::trace::Event;
+use crate::viewer::Watchers;
 
 /// A source clears its screen between two slices of pixels.
 const AT_ONCE: Duration = Duration::from_millis(500);
@@ -52,6 +53,8 @@ pub(super) struct SiteHandle {
     engagement: Mutex<Option<EngagementId>>,
     /// Whether the site says that real data are on its screen.
     pub real_data: watch::Sender<bool>,
+    /// Who looks.
+    pub watchers: watch::Sender<Watchers>,
 }
 
 pub(super) struct Wiring {
@@ -163,6 +166,7 @@ pub(super) fn start(wiring: Wiring, tasks: &mut JoinSet<()>) -> SiteHandle {
         acts: Arc::clone(&acts),
         engagement: Mutex::new(wiring.engagement.clone()),
         real_data: watch::Sender::new(wiring.real_data),
+        watchers: watch::Sender::new(Watchers::default()),
     };
     let masks = watch::Sender::new(Masks { rects: wiring.site.masks.clone(), confirmed: wiring.confirmed.clone() });
     let keeper = Keeper { wiring, writer: Some(writer), running: None, state, masks, stop, acts, waiting: Vec::new() };

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Running, Shared};
+use super::Shared;
+use super::seats::Running;
 use crate::desk::{Actor, DeskError};
 use crate::governance::Refusal;
 use crate::governance::workstation::Posture;

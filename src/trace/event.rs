@@ -71,7 +71,7 @@ impl Event {
     /// Whether it tells that something is over: such entries may use the log's reserve.
     pub(super) fn is_an_end(&self) -> bool {
         let shows = self.public.get("standing").and_then(Value::as_str) == Some("showing");
-        matches!(self.kind(), "view.ended" | "source.closed" | "site.standing" | "process.stop") && !shows
+        matches!(self.kind(), "view.ended" | "view.interrupted" | "source.closed" | "site.standing" | "process.stop") && !shows
     }
 
     pub(super) fn into_parts(self) -> (Map<String, Value>, Map<String, Value>) {

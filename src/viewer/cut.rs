@@ -2,6 +2,7 @@
 //! to throw it away.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,5 +44,33 @@ impl Cut {
         if let Err(error) = rustix::net::connect_unspec(&self.0) {
             tracing::debug!(%error, "a viewer's socket was closed before it was cut");
         }
+    }
+}
+
+/// The connection that a session runs over now: a page may come by another. The lock is held for no wait.
+#[derive(Debug)]
+pub(super) struct Line(Mutex<Arc<Cut>>);
+
+impl Line {
+    pub fn over(cut: Arc<Cut>) -> Self {
+        Self(Mutex::new(cut))
+    }
+
+    /// The session goes on over another connection; the former is cut.
+    pub fn take(&self, next: Arc<Cut>) {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), next);
+        before.cut();
+    }
+
+    pub fn is_drained(&self) -> bool {
+        self.now().is_drained()
+    }
+
+    pub fn cut(&self) {
+        self.now().cut();
+    }
+
+    fn now(&self) -> Arc<Cut> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -157,7 +157,8 @@ impl<G: Gate> Door<'_, G> {
         let verdict = match form {
             Some(form) => {
                 let certificate = card.as_ref().map(|card| card.fingerprint);
-                let shown = Presented { form, certificate, from: self.peer.ends.address.ip() };
+                let shown =
+                    Presented { form, certificate, from: self.peer.ends.address.ip(), capture: self.peer.entrance.client().1 };
                 self.gate.admit(self.connection, self.peer, shown, card).await
             }
             None => Err(Refusal::TicketUnknown),

@@ -29,6 +29,8 @@ struct Counts {
     /// Signs of copying that nobody has been told of.
     copies: [AtomicU64; CopySign::ALL.len()],
     copied: Notify,
+    /// Its link was lost, and may come again.
+    interrupted: Notify,
 }
 
 impl Gauges {
@@ -69,6 +71,15 @@ impl Gauges {
     pub fn rest_of_copies(&self) -> Vec<(CopySign, u64)> {
         let counts = self.0.copies.iter().map(|counter| counter.swap(0, Ordering::Relaxed));
         CopySign::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+
+    pub fn interrupt(&self) {
+        self.0.interrupted.notify_one();
+    }
+
+    /// Waits until the link was lost.
+    pub async fn interrupted(&self) {
+        self.0.interrupted.notified().await;
     }
 
     /// A piece is about to be copied from the screen.

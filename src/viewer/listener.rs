@@ -9,13 +9,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::balancer::{Balancers, Ends};
-use super::cut::Cut;
+use super::cut::{Cut, Line};
 use super::entrance::{Door, Entered};
 use super::limits::{Limits, Place};
 use super::seated::{Held, Room};
 use super::session::Session;
 use super::{Ending, Gate, Peer, Tally, Turned};
 use crate::clock::Clock;
+use crate::governance::Capture;
 use crate::id::ConnectionId;
 use crate::metrics::{Kind, Metrics};
 use crate::network::Networks;
@@ -48,10 +49,10 @@ impl Entrance {
 
     /// What kind of viewer comes in by it, and how far its platform lets copies be kept from it: B as far as a page can, C
     /// not at all.
-    pub fn client(self) -> (&'static str, &'static str) {
+    pub fn client(self) -> (&'static str, Capture) {
         match self {
-            Self::Browser => ("browser", "B"),
-            Self::InBand | Self::TlsFirst { .. } | Self::Local => ("vnc", "C"),
+            Self::Browser => ("browser", Capture::B),
+            Self::InBand | Self::TlsFirst { .. } | Self::Local => ("vnc", Capture::C),
         }
     }
 }
@@ -181,6 +182,6 @@ impl<G: Gate> Listener<G> {
                 _ => Tally::empty(Ending::Lost),
             }
         };
-        room.hold(seat, cut, session).await;
+        room.hold(seat, Arc::new(Line::over(cut)), session).await;
     }
 }

@@ -23,6 +23,7 @@ mod update;
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -121,9 +122,14 @@ pub struct Seat {
     pub holds: watch::Receiver<u64>,
     /// Whether the site says that real data are on its screen.
     pub real_data: watch::Receiver<bool>,
+    /// Whoever looks at the site, this one too.
+    pub others: watch::Receiver<Watchers>,
     /// How long nobody need be there until the viewer is locked.
     pub idle: Duration,
 }
+
+/// Sessions that look at one site, and whose they are.
+pub type Watchers = Arc<[(SessionId, String)]>;
 
 /// Where a connection came in.
 #[derive(Debug, Clone, Copy)]
@@ -204,5 +210,17 @@ pub trait Gate: Send + Sync + 'static {
     fn counters(&self, session: &SessionId, dropped: Vec<(InputKind, u64)>) -> impl Future<Output = ()> + Send;
     /// A page saw signs that somebody tries to copy the picture.
     fn copied(&self, session: &SessionId, signs: Vec<(browser::CopySign, u64)>) -> impl Future<Output = ()> + Send;
+    /// A session's link was lost: it waits for another.
+    fn interrupted(&self, session: &SessionId) -> impl Future<Output = ()> + Send;
+    /// Whether a session may go on over this connection; its entry is durable when this returns. `gap`: since anything was
+    /// heard of its page.
+    fn resumed(
+        &self,
+        connection: &ConnectionId,
+        peer: Peer,
+        session: &SessionId,
+        card: Option<Card>,
+        gap: Duration,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
     fn ended(&self, session: &SessionId, tally: Tally) -> impl Future<Output = ()> + Send;
 }

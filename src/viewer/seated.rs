@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::cut::Cut;
+use super::cut::Line;
 use super::faces::Said;
 use super::gauges::Gauges;
 use super::presence::Presence;
@@ -49,8 +49,8 @@ pub(super) struct Held {
 }
 
 impl<G: Gate> Room<'_, G> {
-    /// Holds a session to its end, and tells the gate of it. `cut`: the socket that it runs over.
-    pub(super) async fn hold<F>(&self, seat: Seat, cut: Arc<Cut>, session: impl FnOnce(Held) -> F + Send + 'static)
+    /// Holds a session to its end, and tells the gate of it. `line`: what it runs over.
+    pub(super) async fn hold<F>(&self, seat: Seat, line: Arc<Line>, session: impl FnOnce(Held) -> F + Send + 'static)
     where
         F: Future<Output = Tally> + Send,
     {
@@ -70,7 +70,7 @@ impl<G: Gate> Room<'_, G> {
             tally
         });
         let mut session = pin!(session);
-        let mut too_slow = pin!(too_slow(holds, &gauges, &cut, self.clock));
+        let mut too_slow = pin!(too_slow(holds, &gauges, &line, self.clock));
         let mut minutes = pin!(self.minutes(&id, &gauges));
         let mut copies = pin!(self.copies(&id, &gauges));
         let done = loop {
@@ -80,7 +80,7 @@ impl<G: Gate> Room<'_, G> {
                     let deadline = self.clock.now() + GRACE;
                     let done = self.clock.within(deadline, &mut session).await;
                     self.clock.sleep_until(deadline).await;
-                    cut.cut();
+                    line.cut();
                     match done {
                         Ok(done) => break done,
                         Err(_) => break session.await,
@@ -92,16 +92,17 @@ impl<G: Gate> Room<'_, G> {
                     if !done.as_ref().is_ok_and(|tally| matches!(tally.ending, Ending::Left | Ending::Lost)) {
                         self.clock.sleep(GRACE).await;
                     }
-                    cut.cut();
+                    line.cut();
                     break done;
                 }
                 () = &mut too_slow => {
                     switch.raise(Ending::SlowToPause);
-                    cut.cut();
+                    line.cut();
                     break session.await;
                 }
                 () = &mut minutes => {}
                 () = &mut copies => {}
+                () = gauges.interrupted() => self.gate.interrupted(&id).await,
             }
         };
         let tally = done.unwrap_or_else(|error| {
@@ -140,12 +141,12 @@ impl<G: Gate> Room<'_, G> {
 
 /// Waits for a pause that the viewer is too slow for: the screen was cleared, and [`GRACE`] later some of the picture
 /// that was copied before has still not left.
-async fn too_slow(mut holds: watch::Receiver<u64>, gauges: &Gauges, cut: &Cut, clock: &Clock) {
+async fn too_slow(mut holds: watch::Receiver<u64>, gauges: &Gauges, line: &Line, clock: &Clock) {
     loop {
         if holds.changed().await.is_err() {
             return std::future::pending().await;
         }
-        if !settled(gauges, gauges.begun(), cut, clock.now() + GRACE, clock).await {
+        if !settled(gauges, gauges.begun(), line, clock.now() + GRACE, clock).await {
             return;
         }
     }
@@ -153,12 +154,12 @@ async fn too_slow(mut holds: watch::Receiver<u64>, gauges: &Gauges, cut: &Cut, c
 
 /// Waits until the pieces begun so far have left the node: the system was given them, and then holds nothing unsent or
 /// has been given more than it can hold. False: they have not by the deadline.
-async fn settled(gauges: &Gauges, begun: u64, cut: &Cut, deadline: Instant, clock: &Clock) -> bool {
+async fn settled(gauges: &Gauges, begun: u64, line: &Line, deadline: Instant, clock: &Clock) -> bool {
     let mut given = None;
     loop {
         if gauges.handed_over() >= begun {
             let since = *given.get_or_insert(gauges.bytes());
-            if cut.is_drained() || gauges.bytes() - since >= MOST_HELD {
+            if line.is_drained() || gauges.bytes() - since >= MOST_HELD {
                 return true;
             }
         }

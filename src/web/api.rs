@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::request::Parts;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,8 +21,6 @@ use crate::id::ConnectionId;
 use crate::tls::Card;
 use crate::viewer::Ends;
 
-/// An act in JSON is a kilobyte.
-const MAX_BODY: usize = 64 << 10;
 /// How an order went.
 pub enum Answer {
     Done,
@@ -80,12 +77,12 @@ async fn act<O: Orders>(
     State(orders): State<Arc<O>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path(act): Path<String>,
-    request: Request,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    let (Parts { headers, .. }, body) = request.into_parts();
-    let says = match body_of(&headers, body).await {
+    let says = match said(&body) {
         Ok(says) => says,
-        Err(response) => return response,
+        Err(why) => return told(StatusCode::BAD_REQUEST, &not_done(&why)),
     };
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer
@@ -122,19 +119,12 @@ pub(super) async fn carried_out<O: Orders>(
     (status, outcome)
 }
 
-/// What an order says: an object in JSON of 64 KiB at most, or nothing.
-pub(super) async fn body_of(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Response> {
-    let too_long = || told(StatusCode::PAYLOAD_TOO_LARGE, &not_done("an order has 64 KiB at most"));
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    // Said before a byte of it is read: whoever asks first sends none.
-    if length.is_some_and(|length| length > MAX_BODY) {
-        return Err(too_long());
-    }
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| too_long())?;
-    match serde_json::from_slice(&body) {
+/// What an order says: an object in JSON, or nothing.
+pub(super) fn said(body: &Bytes) -> Result<Map<String, Value>, String> {
+    match serde_json::from_slice(body) {
         Ok(says) => Ok(says),
         Err(_) if body.is_empty() => Ok(Map::new()),
-        Err(error) => Err(told(StatusCode::BAD_REQUEST, &not_done(&format!("the body is no object in JSON: {error}")))),
+        Err(error) => Err(format!("the body is no object in JSON: {error}")),
     }
 }
 

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::Orders;
+use super::whole::whole;
 use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::network::Networks;
@@ -28,6 +30,8 @@ use crate::viewer::{Balancers, Cut, Ends, Rate, TlsFacts};
 const CONNECTIONS: usize = 128;
 const LIFE: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// From the handshake to the first request.
+const ASKS: Duration = Duration::from_secs(10);
 /// Connections a minute from one address, and a second from all strangers.
 const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 const IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
@@ -51,6 +55,7 @@ pub(super) async fn serve<O: Orders>(
 ) -> std::io::Result<()> {
     let (secured, handed) = mpsc::channel(16);
     let door = Door { address: socket.local_addr()?, handed };
+    let routes = routes.layer(from_fn_with_state(clock.clone(), whole));
     let serving = axum::serve(door, routes.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
         served = serving.into_future() => served,
@@ -100,12 +105,12 @@ async fn accept<O: Orders>(
             };
             let secure = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some((stream, connection, cut))) = secure {
-                let over: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move { clock.sleep_until(end).await });
-                let over = Some(over);
+                let asked = Arc::<AtomicBool>::default();
+                let over = Some(over(Arc::clone(&asked), end, clock));
                 let card = stream.get_ref().1.peer_certificates().and_then(Card::of).map(Arc::new);
                 let facts = Arc::new(TlsFacts::of(stream.get_ref().1));
                 let (let_in, stays) = (Arc::default(), Arc::default());
-                let peer = Peer { ends, connection, known, card, facts, let_in, stays, cut };
+                let peer = Peer { ends, connection, known, card, facts, asked, let_in, stays, cut };
                 let _ = secured.send((Timed { stream, over, peer, place: Some(place) }, address)).await;
             }
         });
@@ -163,11 +168,23 @@ impl Listener for Door {
     }
 }
 
+type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// When a connection is over: soon, if nothing is asked by it, else at its end.
+fn over(asked: Arc<AtomicBool>, end: Instant, clock: Clock) -> Over {
+    Box::pin(async move {
+        clock.sleep_until(end.min(clock.now() + ASKS)).await;
+        if asked.load(Ordering::SeqCst) {
+            clock.sleep_until(end).await;
+        }
+    })
+}
+
 /// A connection that ends at its time, whatever it says, unless a picture goes over it.
 struct Timed {
     stream: TlsStream<TcpStream>,
     /// `None`: it is over.
-    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    over: Option<Over>,
     peer: Peer,
     /// Given back when it becomes a picture, which has a place of its own.
     place: Option<OwnedSemaphorePermit>,
@@ -232,6 +249,8 @@ pub(super) struct Peer {
     /// What the workstation proved to hold.
     pub card: Option<Arc<Card>>,
     pub facts: Arc<TlsFacts>,
+    /// A request came by it.
+    pub asked: Arc<AtomicBool>,
     /// One of its orders was carried out.
     pub let_in: Arc<AtomicBool>,
     /// A picture goes over it.

@@ -4,6 +4,7 @@
 mod api;
 mod door;
 mod pages;
+mod whole;
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ pub enum Language {
 }
 
 /// What pages fill in.
-const PLACES: [&str; 8] = ["name", "days", "opens", "closes", "time", "session", "code", "address"];
+const PLACES: [&str; 9] = ["name", "names", "days", "opens", "closes", "time", "session", "code", "address"];
 
 impl Language {
     pub const ALL: [Self; 2] = [Self::French, Self::English];

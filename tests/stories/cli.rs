@@ -281,3 +281,16 @@ async fn the_demonstration_is_seen_by_what_it_says_and_leaves_nothing_behind() {
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, ["words"], "{left:?}");
 }
+
+/// The same, looked at by a browser that is told what a person is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demonstration_checks_itself_with_a_browser() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
+    command.args(["demo", "--browser-check"]).env("TMPDIR", dir.path());
+    let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(said.matches("\n  ok  ").count(), 4, "{said}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+}

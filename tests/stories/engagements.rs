@@ -299,7 +299,7 @@ async fn r18_the_site_sees_who_looks_and_a_new_show_ends_what_another_engagement
     went_well(places.show("a", &engagement).await).unwrap();
     let eye = places.looks(&engagement).await;
     let Outcome::Sites { sites } = places.house.by(places.contact("a"), Act::ListSites).await else { panic!("the sites") };
-    assert_eq!((sites.len(), sites[0].watched_by.as_slice()), (1, &["Claire Martin".to_owned()][..]), "its own alone");
+    assert_eq!((sites.len(), sites[0].watched_by[0].name.as_str()), (1, "Claire Martin"), "its own alone");
     let other = Terms { purpose: "Autre visite".into(), ..places.terms("a") };
     places.house.clock.advance(Duration::from_secs(60));
     let other = places.engaged(other).await;

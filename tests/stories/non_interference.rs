@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::eye::{Door, Eye, exact, stranger_from};
 use super::house::{House, demo_site};
+use super::page::{Page, frame};
 use super::script::Script;
 
 const FRAMES: usize = 80;
@@ -30,6 +31,7 @@ async fn upstream_log(viewers: usize) -> (Vec<u8>, Vec<f64>) {
     for n in 0..viewers {
         attack.spawn(attacks(Arc::clone(&house), n, Arc::clone(&over)));
         attack.spawn(knocks(Arc::clone(&house), n));
+        attack.spawn(attacks_by_page(Arc::clone(&house), n, Arc::clone(&over)));
     }
     let started = || house.entries().iter().filter(|entry| entry.kind() == "view.started").count();
     house.until(|| (started() >= viewers).then_some(())).await;
@@ -72,6 +74,34 @@ pub async fn attacks(house: Arc<House>, n: usize, over: Arc<AtomicBool>) {
                 // Bytes that are not of TLS, in the middle of it.
                 3 => drop(eye.socket().write_all(&[0x5a; 77]).await),
                 _ => eye.send(&fatal(round)).await,
+            }
+        }
+        if over.load(Ordering::SeqCst) {
+            return;
+        }
+        house.clock.sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The same through the pages' door: all that a page may say and much that it may not; it vanishes, and comes again.
+async fn attacks_by_page(house: Arc<House>, n: usize, over: Arc<AtomicBool>) {
+    let from = Ipv4Addr::new(127, 0, 7, n as u8 + 1);
+    let mut own: Option<String> = None;
+    for round in n.. {
+        let ticket = house.ticket("a").await;
+        if let Ok(mut page) = Page::looks_from(&house, from, &ticket, own.take().as_deref()).await {
+            for says in [&[2][..], &[3], &[4], &[5, (round % 6) as u8], &[1, 0, 0, 0, 1]] {
+                page.says(&frame(2, says)).await;
+            }
+            let _ = page.hears_of(1).await;
+            match round % 4 {
+                0 if page.head.contains("again-") => {
+                    own = Some(page.own());
+                    page.falls_silent();
+                }
+                1 => page.says(&frame(2, &[6])).await,
+                2 => page.says(&frame(1, b"\x04\x01\0\0\0\0\0a")).await,
+                _ => page.says(&[0x5a; 77]).await,
             }
         }
         if over.load(Ordering::SeqCst) {

@@ -5,22 +5,18 @@ use std::time::Duration;
 use lucarne::rfb::PixelFormat;
 use lucarne::rfb::encoding::number;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 use super::chromium::Chromium;
-use super::eye::secure_to;
 use super::fidelity::marked_at;
 use super::house::{House, demo_site};
 use super::script::Script;
 
-struct Agency {
-    house: House,
-    script: Script,
+pub struct Agency {
+    pub house: House,
+    pub script: Script,
 }
 
-async fn agency() -> Agency {
+pub async fn agency() -> Agency {
     let script = Script::start(3, number::RAW).await;
     let house = House::open(&demo_site("a", script.address)).await;
     house.show("a").await;
@@ -33,9 +29,14 @@ impl Agency {
     }
 
     /// Claire logs in at a page.
-    async fn enters(&self, chromium: &Chromium) {
+    pub async fn enters(&self, chromium: &Chromium) {
+        self.enters_at(chromium, &self.url()).await;
+    }
+
+    /// By another way to it.
+    pub async fn enters_at(&self, chromium: &Chromium, url: &str) {
         self.house.clock.advance(Duration::from_secs(60));
-        chromium.opens(&self.url()).await;
+        chromium.opens(url).await;
         chromium.until_it_reads("#entry h1", "Lucarne").await;
         chromium.types("[name=login]", "claire").await;
         chromium.types("[name=password]", "Correct-h0rse").await;
@@ -52,7 +53,7 @@ impl Agency {
     }
 
     /// Waits until the canvas shows what the site shows, marked for her.
-    async fn sees(&self, chromium: &Chromium) {
+    pub async fn sees(&self, chromium: &Chromium) {
         let mut wrong = String::new();
         for _ in 0..100 {
             if self.house.entries().iter().any(|entry| entry.kind() == "view.started") {
@@ -157,6 +158,54 @@ async fn r12_nothing_that_a_person_does_at_the_page_reaches_the_site_and_the_pic
     agency.house.close().await;
 }
 
+/// At 100 % a pixel of the picture is one of the screen, also where the page's own are larger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_on_a_dense_screen_the_picture_at_full_size_is_as_exact() {
+    let agency = agency().await;
+    let chromium = Chromium::start_dense("en", (1280, 720), 2).await;
+    agency.enters(&chromium).await;
+    chromium.clicks("#engagements button").await;
+    chromium.until_it_reads("#state", "live").await;
+    chromium.clicks("#whole").await;
+    agency.sees(&chromium).await;
+    assert_eq!(chromium.runs("return devicePixelRatio").await, 2);
+    agency.house.close().await;
+}
+
+/// By keyboard, by a screen reader, with weak eyes: what axe-core can judge of it, on every page and in both languages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_can_be_read_and_used_by_everybody() {
+    let agency = agency().await;
+    for (language, enter) in [("fr", "Se connecter"), ("en", "Log in")] {
+        let chromium = Chromium::start(language, (1280, 720)).await;
+        let none: [String; 0] = [];
+        chromium.opens(&agency.url()).await;
+        chromium.until_it_reads("#entry button", enter).await;
+        assert_eq!(chromium.barriers().await, none, "the way in");
+        chromium.runs("document.querySelector('#entry label span').remove()").await;
+        assert_eq!(chromium.barriers().await.len(), 1, "a field without its words would be seen");
+        chromium.opens(&agency.url()).await;
+        chromium.until_it_reads("#entry button", enter).await;
+        chromium.types("[name=login]", "claire").await;
+        chromium.types("[name=password]", "wrong").await;
+        chromium.clicks("#login button").await;
+        chromium.until_it_reads("#entry .trouble", " ").await;
+        assert_eq!(chromium.barriers().await, none, "a wrong password");
+        agency.enters(&chromium).await;
+        chromium.until_it_reads("#engagements button", " ").await;
+        assert_eq!(chromium.barriers().await, none, "the list");
+        chromium.clicks("#engagements button").await;
+        agency.sees(&chromium).await;
+        assert_eq!(chromium.barriers().await, none, "the picture");
+        chromium.runs("dispatchEvent(new Event('beforeprint'))").await;
+        assert_eq!(chromium.barriers().await, none, "the picture with a warning");
+        chromium.clicks("#end").await;
+        chromium.until_it_reads("#over", " ").await;
+        assert_eq!(chromium.barriers().await, none, "the end");
+    }
+    agency.house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r18_a_stop_ends_the_picture_with_words_and_a_reference() {
     let agency = agency().await;
@@ -193,59 +242,5 @@ async fn r39_a_page_before_which_nobody_sits_is_warned_then_locked() {
     // Whoever comes to that machine now has to log in, whatever is done to the page.
     chromium.opens(&agency.url()).await;
     chromium.until_it_reads("#entry button", "Se connecter").await;
-    agency.house.close().await;
-}
-
-/// A page as somebody makes it who is no browser: what is asked of it at the door, and what it may say inside.
-async fn upgrade(agency: &Agency, origin: &str, ticket: &str) -> (String, TlsStream<TcpStream>) {
-    let pages = agency.house.node().addresses.pages.unwrap();
-    let mut stream = secure_to(&agency.house, pages).await;
-    let cookie = if ticket.is_empty() { String::new() } else { format!("Cookie: __Host-ticket=claire:{ticket}\r\n") };
-    let head = format!(
-        "GET /picture HTTP/1.1\r\nHost: localhost:{0}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{cookie}\r\n",
-        pages.port()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let (mut answer, mut byte) = (Vec::new(), [0]);
-    while !answer.ends_with(b"\r\n\r\n") && stream.read(&mut byte).await.unwrap() > 0 {
-        answer.push(byte[0]);
-    }
-    (String::from_utf8(answer).unwrap(), stream)
-}
-
-/// A frame of a client (RFC 6455 §5.2), masked with zeros.
-fn frame(opcode: u8, says: &[u8]) -> Vec<u8> {
-    [&[0x80 | opcode, 0x80 | says.len() as u8, 0, 0, 0, 0][..], says].concat()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_54_to_57_a_foreign_page_a_used_ticket_and_words_that_no_page_says_get_nothing() {
-    let agency = agency().await;
-    let own = agency.url().trim_end_matches('/').to_owned();
-    let ticket = agency.house.ticket("a").await;
-    for origin in ["https://evil.example", "null", &own.replace("https", "http")] {
-        let (answer, _) = upgrade(&agency, origin, &ticket).await;
-        assert!(answer.starts_with("HTTP/1.1 403"), "{origin}: {answer}");
-    }
-    assert!(upgrade(&agency, &own, "").await.0.starts_with("HTTP/1.1 401"));
-    let says = [(frame(2, &[8]), "dn.page"), (frame(1, b"hello"), "dn.page"), (frame(2, &[6]), "viewer_left")];
-    for (before, (says, cause)) in says.into_iter().enumerate() {
-        let ticket = agency.house.ticket("a").await;
-        let (answer, mut stream) = upgrade(&agency, &own, &ticket).await;
-        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
-        assert!(answer.contains("__Host-ticket=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"), "{answer}");
-        stream.write_all(&says).await.unwrap();
-        // One more of them than before.
-        let so_ended = || agency.house.entries().iter().filter(|entry| entry.kind() == "view.ended").count();
-        agency.house.until(|| (so_ended() > before).then_some(())).await;
-        let entries = agency.house.entries();
-        let last = entries.iter().rev().find(|entry| entry.kind() == "view.ended").unwrap();
-        assert_eq!(last.text("cause"), cause);
-        let (_, mut again) = upgrade(&agency, &own, &ticket).await;
-        let mut told = Vec::new();
-        let _ = again.read_to_end(&mut told).await;
-        assert!(String::from_utf8_lossy(&told).contains("\"code\":\"ticket_unknown\""), "a used ticket");
-    }
     agency.house.close().await;
 }

@@ -18,7 +18,7 @@ use crate::governance::{Paperwork, Right, Role, Secret, Terms};
 use crate::id::{EngagementId, FreezeId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
 pub use about::About;
 pub use described::openapi;
-pub use outcome::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting};
+pub use outcome::{Case, Due, Frozen, Listed, Outcome, Planned, Rule, Site, Waiting, Watcher};
 
 /// An act, and who orders it: by the token that a login gave.
 #[derive(Debug, Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use super::Act;
 use crate::governance::compliance::Commitment;
 use crate::governance::request::Request;
 use crate::governance::{
-    Account, Alert, Engagement, Freeze, Incident, Paper, Paperwork, Refusal, Roles, Secret, Standing, State, Token, Workstation,
+    Account, Alert, Capture, Engagement, Freeze, Incident, Paper, Paperwork, Refusal, Roles, Secret, Standing, State, Token,
+    Workstation,
 };
 use crate::id::{EngagementId, IncidentId, RequestId, SiteName, TokenId, WorkstationId};
 
@@ -214,6 +215,8 @@ pub struct Listed {
 pub struct Planned {
     pub engagement: Engagement,
     pub state: State,
+    /// What people call its site; nothing if there is no such site any more.
+    pub label: Option<String>,
 }
 
 /// One rule of a checklist.
@@ -228,6 +231,14 @@ pub struct Rule {
     pub later: Option<String>,
 }
 
+/// Somebody who looks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Watcher {
+    pub name: String,
+    /// How far the viewer keeps copies from being made (R08).
+    pub capture: Capture,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Site {
     pub name: String,
@@ -238,6 +249,6 @@ pub struct Site {
     pub picture_age_ms: Option<u64>,
     pub viewers: usize,
     /// Who looks (R18).
-    pub watched_by: Vec<String>,
+    pub watched_by: Vec<Watcher>,
     pub trouble: Option<String>,
 }

@@ -40,12 +40,7 @@ pub(super) enum Heard {
     Visible,
     Copies(CopySign),
     Bye,
-    /// The link's own noise.
-    Nothing,
 }
-
-/// What stands for a message of the link itself, which says nothing.
-pub const NOISE: u8 = 7;
 
 impl Heard {
     /// `None`: it is none of these.
@@ -57,7 +52,6 @@ impl Heard {
             [4] => Self::Visible,
             [5, sign] => Self::Copies(*CopySign::ALL.get(usize::from(*sign))?),
             [6] => Self::Bye,
-            [NOISE] => Self::Nothing,
             _ => return None,
         })
     }
@@ -69,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_is_not_on_the_list_is_no_message() {
-        for message in [&[][..], &[0], &[1], &[1, 0, 0, 0], &[1, 0, 0, 0, 1, 0], &[2, 0], &[5], &[5, 6], &[6, 6], &[8]] {
+        for message in [&[][..], &[0], &[1], &[1, 0, 0, 0], &[1, 0, 0, 0, 1, 0], &[2, 0], &[5], &[5, 6], &[6, 6], &[7]] {
             assert_eq!(Heard::read(message), None, "{message:?}");
         }
         assert_eq!(Heard::read(&[1, 0, 0, 1, 2]), Some(Heard::Painted(258)));

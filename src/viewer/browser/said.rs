@@ -4,7 +4,7 @@
 //! 1 tiles   u32 update, u8 last, then each tile: u16 x y width height, u8 form, u32 length, bytes
 //!           (form 0: WebP without loss, 1: JPEG, 2: one colour as R G B)
 //! 2 size    u16 width height: what was there before is gone
-//! 3 state   JSON: face, picture age in milliseconds, what is said over the picture
+//! 3 state   JSON: face, the ages of picture and link in milliseconds, who else looks, what is said over the picture
 //! 4 over    JSON: why, and the session's tag for whoever is asked about it
 //! ```
 
@@ -41,15 +41,26 @@ pub(super) fn size(size: Size) -> Vec<u8> {
 }
 
 /// How the picture stands, for the words beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct State {
     pub face: &'static str,
-    /// Since the picture was last known to be the site's.
-    pub age_ms: Option<u64>,
     /// The site says that real data are on its screen.
     pub real_data: bool,
     /// Nobody has been there for long.
     pub locks_soon: bool,
+    /// Who else looks at the site.
+    pub others: Vec<String>,
+}
+
+/// The same, with what is another at each moment.
+#[derive(Debug, Serialize)]
+pub(super) struct Told<'a> {
+    #[serde(flatten)]
+    pub state: &'a State,
+    /// Since the picture was last known to be the site's.
+    pub age_ms: Option<u64>,
+    /// From the node to the page and back.
+    pub link_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]

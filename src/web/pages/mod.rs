@@ -1,6 +1,7 @@
 //! The auditor's window: pages, and the picture over WebSocket. Whoever logs in here is known by a cookie that no script can
 //! read and no other site's page can send; a ticket travels in one too, never in an address.
 
+mod assets;
 mod guard;
 mod picture;
 
@@ -8,8 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::Orders;
-use super::api::{body_of, carried_out, not_done, told};
+use super::api::{carried_out, not_done, said, told};
 use super::door::{Entry, Peer, serve};
 use crate::clock::Clock;
 use crate::governance::Secret;
@@ -30,19 +30,28 @@ use guard::{Visitor, cookie, keep, take_back};
 
 /// What pages are made with.
 pub struct Window<P> {
-    pub node: Arc<P>,
-    /// The runtime on which viewers' pixels are stamped and encoded.
-    pub pixels: Handle,
-    pub clock: Clock,
-    pub metrics: Metrics,
-    /// The port from which one pixel of elsewhere comes.
-    pub pixel: u16,
+    node: Arc<P>,
+    pixels: Handle,
+    clock: Clock,
+    metrics: Metrics,
+    pixel: u16,
+    /// Where pages find their sessions again.
+    lobby: Arc<picture::Pages>,
+}
+
+impl<P> Window<P> {
+    /// `pixels`: the runtime on which viewers' pixels are stamped and encoded. `pixel`: the port from which one pixel of
+    /// elsewhere comes.
+    pub fn new(node: Arc<P>, pixels: Handle, clock: Clock, metrics: Metrics, pixel: u16) -> Self {
+        Self { node, pixels, clock, metrics, pixel, lobby: Arc::default() }
+    }
 }
 
 impl<P> Clone for Window<P> {
     fn clone(&self) -> Self {
-        let Self { node, pixels, clock, metrics, pixel } = self;
-        Self { node: Arc::clone(node), pixels: pixels.clone(), clock: clock.clone(), metrics: metrics.clone(), pixel: *pixel }
+        let Self { node, pixels, clock, metrics, pixel, lobby } = self;
+        let (node, lobby) = (Arc::clone(node), Arc::clone(lobby));
+        Self { node, pixels: pixels.clone(), clock: clock.clone(), metrics: metrics.clone(), pixel: *pixel, lobby }
     }
 }
 
@@ -65,7 +74,8 @@ pub async fn pages<P: Orders + Gate>(socket: TcpListener, entry: Entry, window: 
         .route("/{asset}", get(asset))
         .route("/acts/{act}", post(act::<P>))
         .route("/look", post(look::<P>))
-        .route("/picture", get(picture::picture::<P>))
+        .route("/picture/{tab}", get(picture::picture::<P>))
+        .route("/again/{tab}", get(picture::again::<P>))
         .fallback(nothing_here)
         .layer(map_response(guard::closed))
         .with_state(window);
@@ -92,7 +102,8 @@ const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01
 async fn index<P>(State(window): State<Window<P>>, headers: HeaderMap) -> Response {
     let Some(visitor) = Visitor::of(&headers) else { return guard::stranger() };
     let pixel = format!("https://{}:{}", visitor.name(), window.pixel);
-    let page = include_str!("assets/index.html")
+    let page = assets::INDEX
+        .replace("{version}", &assets::VERSION)
         .replace("{language}", language(&headers).code())
         .replace("{pixel}", &format!("{pixel}/pixel.gif"));
     let policy = format!(
@@ -113,21 +124,14 @@ fn language(headers: &HeaderMap) -> Language {
 
 async fn words(headers: HeaderMap) -> Response {
     let words = serde_json::to_string(&language(&headers).words()).unwrap_or_default();
-    ([(header::CONTENT_TYPE, SCRIPT)], format!("export default {words};\n")).into_response()
+    ([(header::CONTENT_TYPE, assets::SCRIPT)], format!("export default {words};\n")).into_response()
 }
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
 async fn asset(Path(name): Path<String>) -> Response {
-    let (kind, bytes): (&str, &'static [u8]) = match name.as_str() {
-        "page.css" => ("text/css; charset=utf-8", include_bytes!("assets/page.css")),
-        "page.js" => (SCRIPT, include_bytes!("assets/page.js")),
-        "picture.js" => (SCRIPT, include_bytes!("assets/picture.js")),
-        "canvas.js" => (SCRIPT, include_bytes!("assets/canvas.js")),
-        "icon.svg" => ("image/svg+xml", include_bytes!("assets/icon.svg")),
-        _ => return nothing_here().await,
-    };
-    ([(header::CONTENT_TYPE, kind)], Bytes::from_static(bytes)).into_response()
+    match assets::ALL.iter().find(|asset| asset.name == name) {
+        Some(asset) => ([(header::CONTENT_TYPE, asset.kind)], Bytes::from_static(asset.bytes)).into_response(),
+        None => nothing_here().await,
+    }
 }
 
 async fn nothing_here() -> Response {
@@ -139,16 +143,16 @@ async fn act<P: Orders>(
     State(window): State<Window<P>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path(act): Path<String>,
-    request: Request,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    let (Parts { headers, .. }, body) = request.into_parts();
-    if Visitor::of(&headers).is_none_or(|visitor| !visitor.is_at_home()) {
-        return guard::stranger();
+    if let Some(refused) = guard::refused(&headers) {
+        return refused;
     }
-    let mut says = match body_of(&headers, body).await {
+    let mut says = match said(&body) {
         Ok(says) if ACTS.contains(&act.as_str()) => says,
         Ok(_) => return nothing_here().await,
-        Err(response) => return response,
+        Err(why) => return told(StatusCode::BAD_REQUEST, &not_done(&why)),
     };
     if act == "login" {
         says.extend(cookie(&headers, DEVICE).map(|device| ("device".to_owned(), device.into())));
@@ -178,14 +182,18 @@ fn with(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
 }
 
 /// A ticket, after the reminder was read: it goes into a cookie, for the picture alone.
-async fn look<P: Orders>(State(window): State<Window<P>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
-    let (Parts { headers, .. }, body) = request.into_parts();
-    if Visitor::of(&headers).is_none_or(|visitor| !visitor.is_at_home()) {
-        return guard::stranger();
+async fn look<P: Orders>(
+    State(window): State<Window<P>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Some(refused) = guard::refused(&headers) {
+        return refused;
     }
-    let said = match body_of(&headers, body).await {
+    let said = match said(&body) {
         Ok(said) => said,
-        Err(response) => return response,
+        Err(why) => return told(StatusCode::BAD_REQUEST, &not_done(&why)),
     };
     let mut says = Map::new();
     says.insert("engagement".to_owned(), said.get("engagement").cloned().unwrap_or_default());

@@ -4,6 +4,7 @@ import { look } from "./picture.js";
 
 const $ = (id) => document.getElementById(id);
 const language = document.documentElement.lang;
+const { content: version } = document.querySelector("meta[name=version]");
 
 /** A text of the chosen language, with its places filled. */
 export function word(name, places = {}) {
@@ -26,11 +27,14 @@ export function one(message) {
 async function order(path, says = {}) {
   let answer;
   try {
-    answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(says) });
+    const headers = { "content-type": "application/json", "lucarne-page": version };
+    answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(says) });
   } catch {
     throw new Error(word("unreachable"));
   }
   const outcome = await answer.json().catch(() => ({ message: word("unreachable") }));
+  // The node was upgraded meanwhile: it answers its own page alone.
+  if (answer.status === 409 && performance.getEntriesByType("navigation")[0]?.type !== "reload") location.reload();
   if (!answer.ok) throw Object.assign(new Error(one(outcome.message ?? "")), { status: answer.status });
   return outcome;
 }
@@ -130,17 +134,17 @@ function element(tag, text, name) {
   return made;
 }
 
-function item({ engagement, state }) {
+function item({ engagement, state, label }) {
   const { terms } = engagement;
   const place = element("li");
   place.append(
     element("span", word(`state-${state}`), `badge ${state}`),
     element("h3", terms.purpose),
-    element("p", `${terms.site} · ${terms.class} · ${word("window", { opens: moment(terms.opens), closes: moment(terms.closes) })}`, "quiet"),
+    element("p", `${label ?? terms.site} · ${terms.class} · ${word("window", { opens: moment(terms.opens), closes: moment(terms.closes) })}`, "quiet"),
   );
   if (["showing", "paused"].includes(state)) {
     const button = element("button", word("look"), "main");
-    button.addEventListener("click", () => begin(engagement, button));
+    button.addEventListener("click", () => begin({ ...engagement, label: label ?? terms.site }, button));
     place.append(element("p", word("reminder"), "small"), button);
   }
   return place;
@@ -155,7 +159,7 @@ async function begin(engagement, button) {
     return error.status === 401 ? enter() : missing(engagement, button, error);
   }
   show("viewer");
-  await look(engagement.terms);
+  await look(engagement);
   await list();
 }
 

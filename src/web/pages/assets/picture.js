@@ -6,12 +6,16 @@ const $ = (id) => document.getElementById(id);
 const PAINTED = 1, PRESENT = 2, HIDDEN = 3, VISIBLE = 4, COPIES = 5, BYE = 6;
 /** Between two signs that somebody is there. */
 const BEAT = 5000;
-/** The node says each second how the picture stands. Silent for so long, it is covered; and then it is over. */
-const [SILENT, GONE] = [4000, 15000];
+/** The node says each second how the picture stands. Silent for so long, it is covered; and then another link is tried. */
+const [SILENT, LOST] = [3000, 6000];
+/** Links are tried for as long as the node waits, and a little longer; this long after one was lost. */
+const [AGAIN, PAUSE] = [35000, 1000];
+/** By which the node knows this tab again. */
+const tab = [...crypto.getRandomValues(new Uint8Array(4))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Shows the picture until it is over and the person has read why; gives the reason's code. */
-export async function look(terms) {
-  const session = new Session(terms);
+export async function look(engagement) {
+  const session = new Session(engagement);
   try {
     await prepare();
   } catch (error) {
@@ -22,15 +26,16 @@ export async function look(terms) {
 }
 
 class Session {
-  constructor(terms) {
+  constructor({ terms, label }) {
     this.terms = terms;
     this.begun = Date.now();
     this.ending = null;
+    this.gap = null;
     this.last = performance.now();
     this.drawing = Promise.resolve();
     this.stop = new AbortController();
     $("over").hidden = true;
-    $("label").textContent = `${terms.site} · ${terms.purpose}`;
+    $("label").textContent = `${label} · ${terms.purpose}`;
     this.say_state("connecting");
     this.ticking = setInterval(() => this.tick(), 500);
     this.tick();
@@ -38,16 +43,36 @@ class Session {
   }
 
   open() {
-    this.socket = new WebSocket(`wss://${location.host}/picture`);
-    this.socket.binaryType = "arraybuffer";
-    this.socket.addEventListener("message", ({ data }) => this.hear(new Uint8Array(data)));
-    this.socket.addEventListener("close", () => this.over({ code: "connection_lost" }));
+    this.connect("picture");
     const release = (lock) => this.ending ? lock.release() : this.stop.signal.addEventListener("abort", () => lock.release());
     navigator.wakeLock?.request("screen").then(release, () => {});
   }
 
-  hear(bytes) {
+  connect(way) {
+    const socket = new WebSocket(`wss://${location.host}/${way}/${tab}`);
+    const mine = (act) => (event) => socket === this.socket && !this.ending && act(event);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", mine(() => document.hidden && this.say(HIDDEN)));
+    socket.addEventListener("message", mine(({ data }) => this.hear(new Uint8Array(data), socket)));
+    socket.addEventListener("close", mine(() => this.lost()));
+    [this.socket, this.tried] = [socket, performance.now()];
+  }
+
+  /** The link is gone. The node waits for a while: the same session goes on when it hears of this tab again. */
+  lost() {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.gap ??= performance.now();
+    cover(true);
+    if (!this.state || performance.now() - this.gap > AGAIN) return this.over({ code: "connection_lost" });
+    this.say_state("again");
+    setTimeout(() => this.ending || this.connect("again"), PAUSE);
+  }
+
+  hear(bytes, socket) {
     this.last = performance.now();
+    this.gap = null;
     cover(false);
     const view = new DataView(bytes.buffer);
     const told = () => JSON.parse(new TextDecoder().decode(bytes.subarray(1)));
@@ -56,7 +81,7 @@ class Session {
         return this.after(async () => {
           // Nobody sees a hidden page: what is on it is sent again when it is seen.
           if (!document.hidden) await draw(bytes, 6, () => !this.ending && !document.hidden);
-          if (bytes[5] === 1) this.say(PAINTED, ...bytes.subarray(1, 5));
+          if (bytes[5] === 1 && socket === this.socket) this.say(PAINTED, ...bytes.subarray(1, 5));
           this.changed = performance.now();
         });
       case 2:
@@ -99,9 +124,13 @@ class Session {
     if (!this.state || this.ending) return;
     const now = performance.now();
     const silent = now - this.last;
-    const { face, age_ms } = this.state;
+    const { face, age_ms, link_ms, others } = this.state;
     $("age").textContent = age_ms === null ? "" : word("age", { time: seconds(age_ms + silent) });
-    if (silent > GONE) return this.over({ code: "connection_lost" });
+    $("others").textContent = others.length > 0 ? word("others", { names: others.join(", ") }) : "";
+    const quality = silent > SILENT || link_ms > 400 ? "link-slow" : link_ms > 150 ? "link-fair" : "link-good";
+    $("link").textContent = link_ms === null ? "" : word(quality, { time: `${link_ms} ms` });
+    if (this.socket && now - Math.max(this.last, this.tried) > LOST) return this.lost();
+    if (this.gap !== null) return;
     cover(silent > SILENT);
     if (silent > SILENT) return this.say_state("link-lost");
     if (face === "live") return this.say_state(now - (this.changed ?? now) > 10000 ? "still" : "live");
@@ -176,8 +205,8 @@ class Session {
     this.socket?.close();
     if (document.fullscreenElement) document.exitFullscreen();
     const known = word(`ended-${code}`);
-    const told = known.startsWith("ended-") ? word("ended-other", { code }) : known;
-    $("why").textContent = words ? one(words) : told;
+    const told = known.startsWith("ended-") ? null : known;
+    $("why").textContent = told ?? (words ? one(words) : word("ended-other", { code }));
     $("reference").textContent = session ? word("reference", { session }) : "";
     $("warning").hidden = true;
     $("over").hidden = false;

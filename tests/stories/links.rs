@@ -1,0 +1,155 @@
+//! A page's link: when it is lost the session waits for the page, and goes on; and every gap is traced.
+
+use std::time::Duration;
+
+use lucarne::rfb::encoding::number;
+
+use super::chromium::Chromium;
+use super::house::{House, demo_site};
+use super::page::{Page, TAB, frame, origin};
+use super::pages::agency;
+use super::postgres::Wire;
+use super::script::Script;
+
+const TILES: u8 = 1;
+const STATE: u8 = 3;
+const OVER: u8 = 4;
+
+async fn house() -> (Script, House) {
+    let script = Script::start(3, number::RAW).await;
+    let house = House::open(&demo_site("a", script.address)).await;
+    house.show("a").await;
+    (script, house)
+}
+
+fn count(house: &House, kind: &str) -> usize {
+    house.entries().iter().filter(|entry| entry.kind() == kind).count()
+}
+
+fn code(over: &[u8]) -> String {
+    let over: serde_json::Value = serde_json::from_slice(&over[1..]).unwrap();
+    over["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_a_browser_whose_network_fails_comes_back_to_the_same_session_by_itself() {
+    let agency = agency().await;
+    let chromium = Chromium::start("fr", (1280, 720)).await;
+    let wire = Wire::to(agency.house.node().addresses.pages.unwrap()).await;
+    agency.enters_at(&chromium, &format!("https://localhost:{}/", wire.port)).await;
+    chromium.clicks("#engagements button").await;
+    agency.sees(&chromium).await;
+    chromium.until_it_reads("#link", "bon lien").await;
+    wire.dies();
+    chromium.until_it_reads("#state", "lien interrompu").await;
+    // Nobody can say whether what is on the canvas still is the site's picture.
+    assert_eq!(chromium.runs("return document.getElementById('canvas').style.visibility").await, "hidden");
+    chromium.until_it_reads("#state", "nouvel essai").await;
+    wire.is_mended();
+    let resumed = agency.house.entry(|entry| entry.kind() == "view.resumed").await;
+    agency.sees(&chromium).await;
+    let state = chromium.reads("#state").await;
+    assert!(["en direct", "image fixe"].iter().any(|word| state.contains(word)), "{state}");
+    let started = agency.house.entry(|entry| entry.kind() == "view.started").await;
+    assert_eq!((resumed.text("session"), count(&agency.house, "view.started")), (started.text("session"), 1));
+    assert!(resumed.public["counts"]["gap_ms"].as_u64().unwrap() > 2000, "{:?}", resumed.public);
+    agency.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r44_a_page_that_comes_again_takes_its_session_over_and_the_gap_is_traced() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    let own = page.own();
+    page.hears_of(TILES).await.unwrap();
+    // The link is lost: the node sees it, and waits.
+    page.falls_silent();
+    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    let mut again = Page::comes_again(&house, &own).await;
+    again.hears_of(TILES).await.unwrap();
+    house.entry(|entry| entry.kind() == "view.resumed").await;
+    // The page comes by another link while the node still holds the first: that one is cut, and nothing is lost.
+    let mut third = Page::comes_again(&house, &own).await;
+    third.hears_of(TILES).await.unwrap();
+    assert_eq!(again.closed().await, None);
+    assert_eq!((count(&house, "view.started"), count(&house, "view.resumed"), count(&house, "view.ended")), (1, 2, 0));
+    // It says that it leaves: then there is nothing to come back to.
+    third.says(&frame(2, &[6])).await;
+    house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "viewer_left").await;
+    let mut late = Page::comes_again(&house, &own).await;
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "session_over");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r44_a_page_that_does_not_come_again_in_time_has_lost_its_session() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    let own = page.own();
+    page.hears_of(TILES).await.unwrap();
+    page.falls_silent();
+    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    house.clock.advance(Duration::from_secs(29));
+    assert_eq!(count(&house, "view.ended"), 0);
+    house.clock.advance(Duration::from_secs(2));
+    house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "connection_lost").await;
+    let mut late = Page::comes_again(&house, &own).await;
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "session_over");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_a_stop_ends_a_session_whose_page_is_away() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    let own = page.own();
+    page.hears_of(TILES).await.unwrap();
+    page.falls_silent();
+    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    house.stop("a").await;
+    house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "stopped").await;
+    let mut late = Page::comes_again(&house, &own).await;
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "session_over");
+    assert_eq!(late.closed().await, Some(1000));
+    house.close().await;
+}
+
+/// Somebody guesses, or has another tab's name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_nobody_comes_to_anothers_session() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    let own = page.own();
+    page.hears_of(TILES).await.unwrap();
+    let mut guess = Page::comes_again(&house, &"0".repeat(32)).await;
+    assert_eq!(code(&guess.hears_of(OVER).await.unwrap()), "session_over");
+    let (at, cookie) = (origin(&house), format!("__Host-again-{TAB}={own}"));
+    for (path, origin, cookie, status) in [
+        (format!("/again/{TAB}"), at.as_str(), "", "401"),
+        ("/again/4567cdef".to_owned(), &at, cookie.as_str(), "401"),
+        (format!("/again/{TAB}"), "https://evil.example", &cookie, "403"),
+        ("/again/..".to_owned(), &at, &cookie, "403"),
+    ] {
+        let answer = Page::upgrade(&house, &path, origin, cookie).await.head;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} of {origin}: {answer}");
+    }
+    // The first is where it was.
+    page.hears_of(STATE).await.unwrap();
+    assert_eq!(count(&house, "view.resumed") + count(&house, "view.ended"), 0);
+    house.close().await;
+}
+
+/// The right is asked for again: what was taken away meanwhile stays away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_whoever_looks_is_told_who_else_does() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    let others = |state: &[u8]| serde_json::from_slice::<serde_json::Value>(&state[1..]).unwrap()["others"].clone();
+    assert_eq!(others(&page.hears_of(STATE).await.unwrap()), serde_json::json!([]));
+    let mut second = Page::enters(&house, &house.ticket("a").await).await;
+    assert_eq!(others(&second.hears_of(STATE).await.unwrap()), serde_json::json!(["Claire Martin"]));
+    while others(&page.hears_of(STATE).await.unwrap()) != serde_json::json!(["Claire Martin"]) {}
+    second.says(&frame(2, &[6])).await;
+    while others(&page.hears_of(STATE).await.unwrap()) != serde_json::json!([]) {}
+    house.close().await;
+}
