@@ -160,7 +160,7 @@ impl System {
     async fn open(self, chromium: &Chromium, port: u16, running: &Running, clock: &Clock) -> Result<(i16, i16)> {
         let canvas = match running {
             Running::NoVnc(_) => {
-                let address = format!("https://localhost:{port}/vnc_lite.html?port={port}&scale=false&view_only=true");
+                let address = format!("https://localhost:{port}/vnc_lite.html?port={port}&view_only=true");
                 chromium.open(&address).await?;
                 "#screen canvas"
             }
@@ -183,7 +183,8 @@ impl System {
             clock.sleep(Duration::from_millis(100)).await;
             let script = format!(
                 "const it = document.querySelector({canvas:?}), r = it?.getBoundingClientRect(); \
-                 return it && it.width === 1920 ? [Math.round(r.x), Math.round(r.y)] : null"
+                 const bars = outerHeight - innerHeight; \
+                 return it && it.width === 1920 ? [Math.round(screenX + r.x), Math.round(screenY + bars + r.y)] : null"
             );
             if let Value::Array(place) = chromium.run(&script).await? {
                 let at = |n: usize| place.get(n).and_then(Value::as_i64).and_then(|n| i16::try_from(n).ok()).context("a place");

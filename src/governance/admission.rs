@@ -91,6 +91,8 @@ impl Looking {
         let demand = self.policy.workstations.as_ref();
         let workplace = self.workplace.iter().flat_map(|place| place.checks(demand, engagement.terms.class, now));
         checks.extend(workplace);
+        // What no viewer meets needs nobody to come.
+        checks.extend(Capture::BEST.meets(self.capture()).err().map(|refusal| Check::new("R08", Some(refusal))));
         checks
     }
 

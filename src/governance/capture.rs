@@ -21,6 +21,8 @@ pub enum Capture {
 
 impl Capture {
     pub const ALL: [Self; 3] = [Self::A, Self::B, Self::C];
+    /// Of the viewers that there are.
+    pub const BEST: Self = Self::B;
 
     pub fn name(self) -> &'static str {
         match self {

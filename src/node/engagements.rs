@@ -4,7 +4,7 @@ use super::Shared;
 use super::act::{Act, Outcome, Rule};
 use super::perform::{done, shown};
 use crate::desk::{Actor, Consent, DeskError, Letter};
-use crate::governance::{Refusal, Role, State};
+use crate::governance::{Capture, Refusal, Role, State};
 use crate::id::EngagementId;
 
 impl Shared {
@@ -67,7 +67,7 @@ impl Shared {
             let words = "from a known workstation alone, behind the tunnel that shows its certificate (tls_first)";
             checks.push(later("R50", words.to_owned()));
         }
-        if let Some(capture) = self.desk.capture_of(&terms) {
+        if let Some(capture) = self.desk.capture_of(&terms).filter(|capture| *capture >= Capture::BEST) {
             checks.push(later("R08", format!("with a viewer of capture class {} or stricter", capture.name())));
         }
         Ok(Outcome::Checklist { state, checks })

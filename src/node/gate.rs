@@ -86,16 +86,21 @@ impl Gate for Shared {
         &self,
         connection: &ConnectionId,
         peer: Peer,
-        session: &SessionId,
+        session: Option<(&SessionId, Duration)>,
         card: Option<Card>,
-        gap: Duration,
     ) -> Result<(), Refusal> {
-        let verdict = self.may_resume(peer, session, card).await;
+        let verdict = match session {
+            Some((session, _)) => self.may_resume(peer, session, card).await,
+            None => Err(Refusal::NotResumed),
+        };
         let event = match &verdict {
             Ok(()) => Event::new("view.resumed").outcome("ok"),
             Err(refusal) => Event::new("view.not_resumed").outcome("refused").cause(refusal.code()),
         };
-        let event = event.session(session).public("connection", connection.as_str()).count("gap_ms", gap.as_millis() as u64);
+        let event = session
+            .into_iter()
+            .fold(event, |event, (session, gap)| event.session(session).count("gap_ms", gap.as_millis() as u64));
+        let event = event.public("connection", connection.as_str());
         let recorded = self.log.append(event.sealed("src", peer.ends.address.to_string())).await;
         verdict?;
         recorded.map_err(|_| Refusal::NoTrace)?;
@@ -179,7 +184,7 @@ impl Shared {
     async fn may_resume(&self, peer: Peer, session: &SessionId, card: Option<Card>) -> Result<(), Refusal> {
         let shown = card.as_ref().map(|card| card.fingerprint);
         let watch = self.sessions().get(session).filter(|running| running.looks).map(Running::watch);
-        let watch = watch.ok_or(Refusal::SessionOver)?;
+        let watch = watch.ok_or(Refusal::NotResumed)?;
         if watch.2 != shown {
             return Err(if shown.is_some() { Refusal::OtherWorkstation } else { Refusal::NeedsTunnel });
         }

@@ -130,7 +130,7 @@ async fn pages(
         tls: Arc::clone(tunnel_door),
     };
     let clock = shared.clock.clone();
-    let window = web::Window::new(Arc::clone(shared), pixels, clock.clone(), metrics.clone(), pixel);
+    let window = web::Window::new(Arc::clone(shared), pixels, clock.clone(), metrics.clone(), pixel, Arc::clone(tunnel_door));
     serve("the pages are no longer served", web::pages(socket, entry("pages"), window), tasks);
     let pixel = web::pixel(elsewhere, entry("pixel"), Arc::clone(shared), clock);
     serve("the pages' pixel is no longer served", pixel, tasks);

@@ -101,7 +101,7 @@ impl Shared {
 
     pub(super) fn list_sites(&self, actor: &Actor) -> Outcome {
         let now = self.clock.now();
-        // Auditors are told how many look, not who.
+        // Auditors are told how many look, not who: of those who look with them the window tells the names.
         let names = actor.account().roles.iter().any(|role| role != Role::Auditor);
         let own = |name: &&SiteName| actor.account().roles.site().is_none_or(|site| site == *name);
         let mut sites: Vec<Site> = self

@@ -11,7 +11,7 @@ use crate::governance::Capture;
 use crate::id::{AccountId, EngagementId, SessionId, SiteName};
 use crate::shutdown::Switch;
 use crate::tls::Card;
-use crate::viewer::{Ending, Watchers};
+use crate::viewer::{Ending, Watcher, Watchers};
 
 /// A session that runs: enough to end it.
 pub(super) struct Running {
@@ -67,8 +67,13 @@ impl Shared {
     fn tell_watchers(&self, sessions: &HashMap<SessionId, Running>, site: &SiteName) {
         let Some(handle) = self.sites.get(site) else { return };
         let looking = sessions.iter().filter(|(_, running)| running.site == *site && running.looks);
-        let mut watchers: Vec<_> = looking.map(|(id, running)| (id.clone(), running.name.clone())).collect();
-        watchers.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+        let watcher = |(id, running): (&SessionId, &Running)| Watcher {
+            name: running.name.clone(),
+            session: id.clone(),
+            engagement: running.engagement.clone(),
+        };
+        let mut watchers: Vec<_> = looking.map(watcher).collect();
+        watchers.sort();
         handle.watchers.send_replace(Watchers::from(watchers));
     }
 

@@ -4,6 +4,7 @@
 
 mod clients;
 mod making;
+mod names;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -268,6 +269,8 @@ struct Met {
     /// Who signs workstations' certificates.
     roots: Option<Arc<RootCertStore>>,
     judge: Option<Judge>,
+    /// Our own certificate.
+    own: Option<CertificateDer<'static>>,
     looks: Looks,
     /// SHA-256 of each list of revocations.
     lists: Vec<[u8; 32]>,
@@ -275,12 +278,14 @@ struct Met {
 
 impl Met {
     fn of(papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
-        Self::with(papers, papers.roots()?, papers.own(clock)?, clock)
+        let own = certificates(&papers.certificate)?.into_iter().next();
+        Ok(Self { own, ..Self::with(papers, papers.roots()?, papers.own(clock)?, clock)? })
     }
 
     /// The same certificate and authorities, with the lists of revocations as they are now.
     fn with_lists_of_now(&self, papers: &Papers, clock: &Clock) -> Result<Self, TlsError> {
-        Self::with(papers, self.roots.clone(), Arc::clone(&self.config.cert_resolver), clock)
+        let new = Self::with(papers, self.roots.clone(), Arc::clone(&self.config.cert_resolver), clock)?;
+        Ok(Self { own: self.own.clone(), ..new })
     }
 
     fn with(
@@ -300,7 +305,7 @@ impl Met {
             config.require_ems = true;
             Ok(Arc::new(config))
         };
-        Ok(Self { config: config(judge.clone())?, orders: config(lenient)?, roots, judge, looks, lists })
+        Ok(Self { config: config(judge.clone())?, orders: config(lenient)?, roots, judge, own: None, looks, lists })
     }
 }
 

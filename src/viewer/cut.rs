@@ -56,10 +56,9 @@ impl Line {
         Self(Mutex::new(cut))
     }
 
-    /// The session goes on over another connection; the former is cut.
+    /// The session goes on over another connection.
     pub fn take(&self, next: Arc<Cut>) {
-        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), next);
-        before.cut();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
     pub fn is_drained(&self) -> bool {

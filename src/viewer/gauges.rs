@@ -29,7 +29,8 @@ struct Counts {
     /// Signs of copying that nobody has been told of.
     copies: [AtomicU64; CopySign::ALL.len()],
     copied: Notify,
-    /// Its link was lost, and may come again.
+    /// Times that its link was lost and nobody has been told of.
+    interruptions: AtomicU64,
     interrupted: Notify,
 }
 
@@ -74,12 +75,14 @@ impl Gauges {
     }
 
     pub fn interrupt(&self) {
+        self.0.interruptions.fetch_add(1, Ordering::SeqCst);
         self.0.interrupted.notify_one();
     }
 
-    /// Waits until the link was lost.
-    pub async fn interrupted(&self) {
+    /// Waits until the link was lost; gives how often since the last time.
+    pub async fn interruptions(&self) -> u64 {
         self.0.interrupted.notified().await;
+        self.0.interruptions.swap(0, Ordering::SeqCst)
     }
 
     /// A piece is about to be copied from the screen.

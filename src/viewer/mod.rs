@@ -30,7 +30,7 @@ use tokio::sync::watch;
 
 use crate::desk::Presented;
 use crate::governance::{Admission, Refusal};
-use crate::id::{ConnectionId, SessionId};
+use crate::id::{ConnectionId, EngagementId, SessionId};
 use crate::rfb::Where;
 use crate::rfb::input::InputKind;
 use crate::screen::ScreenReader;
@@ -128,8 +128,15 @@ pub struct Seat {
     pub idle: Duration,
 }
 
-/// Sessions that look at one site, and whose they are.
-pub type Watchers = Arc<[(SessionId, String)]>;
+/// Whoever looks at one site.
+pub type Watchers = Arc<[Watcher]>;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watcher {
+    pub name: String,
+    pub session: SessionId,
+    pub engagement: EngagementId,
+}
 
 /// Where a connection came in.
 #[derive(Debug, Clone, Copy)]
@@ -212,15 +219,14 @@ pub trait Gate: Send + Sync + 'static {
     fn copied(&self, session: &SessionId, signs: Vec<(browser::CopySign, u64)>) -> impl Future<Output = ()> + Send;
     /// A session's link was lost: it waits for another.
     fn interrupted(&self, session: &SessionId) -> impl Future<Output = ()> + Send;
-    /// Whether a session may go on over this connection; its entry is durable when this returns. `gap`: since anything was
-    /// heard of its page.
+    /// Whether a session may go on over this connection, with the time since anything was heard of its page; `None`: there
+    /// is none. Its entry is durable when this returns.
     fn resumed(
         &self,
         connection: &ConnectionId,
         peer: Peer,
-        session: &SessionId,
+        session: Option<(&SessionId, Duration)>,
         card: Option<Card>,
-        gap: Duration,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
     fn ended(&self, session: &SessionId, tally: Tally) -> impl Future<Output = ()> + Send;
 }

@@ -71,8 +71,7 @@ impl<G: Gate> Room<'_, G> {
         });
         let mut session = pin!(session);
         let mut too_slow = pin!(too_slow(holds, &gauges, &line, self.clock));
-        let mut minutes = pin!(self.minutes(&id, &gauges));
-        let mut copies = pin!(self.copies(&id, &gauges));
+        let mut told = pin!(self.tell(&id, &gauges));
         let done = loop {
             tokio::select! {
                 biased;
@@ -100,9 +99,7 @@ impl<G: Gate> Room<'_, G> {
                     line.cut();
                     break session.await;
                 }
-                () = &mut minutes => {}
-                () = &mut copies => {}
-                () = gauges.interrupted() => self.gate.interrupted(&id).await,
+                () = &mut told => {}
             }
         };
         let tally = done.unwrap_or_else(|error| {
@@ -116,12 +113,26 @@ impl<G: Gate> Room<'_, G> {
         self.gate.ended(&id, tally).await;
     }
 
+    /// Tells the gate what happens, for as long as it is let.
+    async fn tell(&self, session: &SessionId, gauges: &Gauges) {
+        tokio::join!(self.minutes(session, gauges), self.copies(session, gauges), self.interruptions(session, gauges));
+    }
+
     /// Tells of each sign that somebody tries to copy the picture; those of a second together.
     async fn copies(&self, session: &SessionId, gauges: &Gauges) {
         loop {
             let signs = gauges.copies().await;
             self.gate.copied(session, signs).await;
             self.clock.sleep(SECOND).await;
+        }
+    }
+
+    /// Tells of each time that the link was lost.
+    async fn interruptions(&self, session: &SessionId, gauges: &Gauges) {
+        loop {
+            for _ in 0..gauges.interruptions().await {
+                self.gate.interrupted(session).await;
+            }
         }
     }
 

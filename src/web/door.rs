@@ -14,7 +14,7 @@ use axum::middleware::from_fn_with_state;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -30,7 +30,7 @@ use crate::viewer::{Balancers, Cut, Ends, Rate, TlsFacts};
 const CONNECTIONS: usize = 128;
 const LIFE: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// From the handshake to the first request.
+/// From the handshake to the first request, and from each answer to the next.
 const ASKS: Duration = Duration::from_secs(10);
 /// Connections a minute from one address, and a second from all strangers.
 const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
@@ -105,12 +105,12 @@ async fn accept<O: Orders>(
             };
             let secure = clock.within(clock.now() + HANDSHAKE, securing).await;
             if let Ok(Some((stream, connection, cut))) = secure {
-                let asked = Arc::<AtomicBool>::default();
-                let over = Some(over(Arc::clone(&asked), end, clock));
+                let idle = watch::Sender::new(Some(clock.now()));
+                let over = Some(over(idle.subscribe(), end, clock));
                 let card = stream.get_ref().1.peer_certificates().and_then(Card::of).map(Arc::new);
                 let facts = Arc::new(TlsFacts::of(stream.get_ref().1));
                 let (let_in, stays) = (Arc::default(), Arc::default());
-                let peer = Peer { ends, connection, known, card, facts, asked, let_in, stays, cut };
+                let peer = Peer { ends, connection, known, card, facts, idle, let_in, stays, cut };
                 let _ = secured.send((Timed { stream, over, peer, place: Some(place) }, address)).await;
             }
         });
@@ -170,12 +170,15 @@ impl Listener for Door {
 
 type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// When a connection is over: soon, if nothing is asked by it, else at its end.
-fn over(asked: Arc<AtomicBool>, end: Instant, clock: Clock) -> Over {
+/// When a connection is over: soon, if nothing is asked by it, and at its end.
+fn over(mut idle: watch::Receiver<Option<Instant>>, end: Instant, clock: Clock) -> Over {
     Box::pin(async move {
-        clock.sleep_until(end.min(clock.now() + ASKS)).await;
-        if asked.load(Ordering::SeqCst) {
-            clock.sleep_until(end).await;
+        loop {
+            let since = *idle.borrow_and_update();
+            tokio::select! {
+                () = clock.sleep_until(since.map_or(end, |since| end.min(since + ASKS))) => return,
+                Ok(()) = idle.changed() => {}
+            }
         }
     })
 }
@@ -249,8 +252,8 @@ pub(super) struct Peer {
     /// What the workstation proved to hold.
     pub card: Option<Arc<Card>>,
     pub facts: Arc<TlsFacts>,
-    /// A request came by it.
-    pub asked: Arc<AtomicBool>,
+    /// Since when nothing is asked by it; `None`: a request is being answered.
+    pub idle: watch::Sender<Option<Instant>>,
     /// One of its orders was carried out.
     pub let_in: Arc<AtomicBool>,
     /// A picture goes over it.

@@ -1,6 +1,5 @@
 //! Requests as they may come, at every door: whole within a time, of a length that is said, about this node.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -18,12 +17,18 @@ const MAX_BODY: usize = 64 << 10;
 /// How long the rest of a request may take.
 const REST: Duration = Duration::from_secs(10);
 
-/// Hands on what has come whole.
+/// Hands on what has come whole. While it is answered its connection is not idle.
 pub(super) async fn whole(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.idle.clone());
+    let idle = |since| peer.iter().for_each(|idle| idle.send_modify(|now| *now = since));
+    idle(None);
+    let response = answered(&clock, request, next).await;
+    idle(Some(clock.now()));
+    response
+}
+
+async fn answered(clock: &Clock, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<Peer>>() {
-        peer.asked.store(true, Ordering::SeqCst);
-    }
     // Two lengths would be read by two programs in two ways (RFC 9112 §6.1, §11.2): there is one.
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {
         return refused(StatusCode::BAD_REQUEST, "a request says its length (Content-Length), and comes in one piece");

@@ -60,7 +60,6 @@ ended-stopped = The site ended the display.
 ended-locked = Nobody was there for too long: log in again to go on.
 ended-viewer_left = You ended the display.
 ended-connection_lost = The link was lost.
-ended-session_over = The session was ended while the link was lost.
 ended-no_progress = Your browser took nothing for thirty seconds.
 ended-slow_to_pause = The site paused and your link was too slow: ask to look again.
 ended-no_trace = The trace cannot be written: nothing is shown without it.

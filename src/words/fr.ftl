@@ -59,7 +59,6 @@ unreachable = Le nœud ne répond pas : vérifiez votre réseau, puis réessayez
 ended-stopped = Le site a mis fin à l'affichage.
 ended-locked = Personne pendant trop longtemps : reconnectez-vous pour continuer.
 ended-viewer_left = Vous avez mis fin à l'affichage.
-ended-session_over = La séance a pris fin pendant que le lien était perdu.
 ended-connection_lost = La liaison a été perdue.
 ended-no_progress = Votre navigateur n'a rien pris pendant trente secondes.
 ended-slow_to_pause = Le site s'est mis en pause et votre liaison était trop lente : demandez à regarder à nouveau.

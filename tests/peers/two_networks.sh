@@ -16,7 +16,8 @@ finish() {
     wait
 }
 trap finish EXIT
-other Xtigervnc ":$((200 + $$ % 9000))" -geometry 640x480 -rfbport 5901 -SecurityTypes None >"$folder/site.log" 2>&1 &
+# Without the function, whose shell would be killed in its place.
+nsenter --net=/run/netns/other Xtigervnc ":$((200 + $$ % 9000))" -geometry 640x480 -rfbport 5901 -SecurityTypes None >"$folder/site.log" 2>&1 &
 site=$!
 until other bash -c 'exec 3<>/dev/tcp/10.77.0.2/5901' 2>/dev/null; do kill -0 $site; sleep 0.1; done
 # What the rules drop is counted.

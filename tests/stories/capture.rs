@@ -41,11 +41,8 @@ async fn r08_an_engagement_may_demand_more_than_its_site() {
     let stage = house.node().shared();
     let engagement = house.company.engage(&**stage, Terms { capture: Some(Capture::A), ..terms }).await.unwrap();
     went_well(house.company.show(&**stage, &name("a"), &engagement).await.unwrap()).unwrap();
-    let Outcome::Ticket { secret, .. } = went_well(house.company.ticket(&**stage, &engagement, false).await.unwrap()).unwrap()
-    else {
-        panic!("no ticket")
-    };
-    let over = Page::enters(&house, &secret).await.hears_of(4).await.unwrap();
-    assert!(String::from_utf8(over).unwrap().contains(Refusal::NeedsCaptureA.code()));
+    // No viewer meets it: the checklist says so before anybody comes, and there is no ticket.
+    let refused = house.company.ticket(&**stage, &engagement, false).await.unwrap();
+    assert!(matches!(&refused, Outcome::Refused { code, .. } if code == Refusal::NeedsCaptureA.code()), "{refused:?}");
     house.close().await;
 }

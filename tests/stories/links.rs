@@ -77,7 +77,7 @@ async fn r44_a_page_that_comes_again_takes_its_session_over_and_the_gap_is_trace
     third.says(&frame(2, &[6])).await;
     house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "viewer_left").await;
     let mut late = Page::comes_again(&house, &own).await;
-    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "session_over");
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
     house.close().await;
 }
 
@@ -94,7 +94,7 @@ async fn r44_a_page_that_does_not_come_again_in_time_has_lost_its_session() {
     house.clock.advance(Duration::from_secs(2));
     house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "connection_lost").await;
     let mut late = Page::comes_again(&house, &own).await;
-    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "session_over");
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
     house.close().await;
 }
 
@@ -109,7 +109,7 @@ async fn r18_a_stop_ends_a_session_whose_page_is_away() {
     house.stop("a").await;
     house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "stopped").await;
     let mut late = Page::comes_again(&house, &own).await;
-    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "session_over");
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
     assert_eq!(late.closed().await, Some(1000));
     house.close().await;
 }
@@ -122,7 +122,8 @@ async fn r20_nobody_comes_to_anothers_session() {
     let own = page.own();
     page.hears_of(TILES).await.unwrap();
     let mut guess = Page::comes_again(&house, &"0".repeat(32)).await;
-    assert_eq!(code(&guess.hears_of(OVER).await.unwrap()), "session_over");
+    house.entry(|entry| entry.kind() == "view.not_resumed" && entry.text("cause") == "not_resumed").await;
+    assert_eq!(code(&guess.hears_of(OVER).await.unwrap()), "not_resumed");
     let (at, cookie) = (origin(&house), format!("__Host-again-{TAB}={own}"));
     for (path, origin, cookie, status) in [
         (format!("/again/{TAB}"), at.as_str(), "", "401"),
@@ -139,7 +140,42 @@ async fn r20_nobody_comes_to_anothers_session() {
     house.close().await;
 }
 
-/// The right is asked for again: what was taken away meanwhile stays away.
+/// A page that gives its link up says so: what it said on the way does not end the session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r44_a_page_that_gives_a_link_up_has_not_left() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    let own = page.own();
+    page.hears_of(TILES).await.unwrap();
+    page.says(&frame(8, &4000u16.to_be_bytes())).await;
+    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    let mut again = Page::comes_again(&house, &own).await;
+    again.hears_of(TILES).await.unwrap();
+    // The same tab looks anew: what it looked at before it has left.
+    let cookies = format!("__Host-again-{TAB}={own}; __Host-ticket=claire:{}", house.ticket("a").await);
+    let mut anew = Page::upgrade(&house, &format!("/picture/{TAB}"), &origin(&house), &cookies).await;
+    anew.hears_of(TILES).await.unwrap();
+    assert_eq!(code(&again.hears_of(OVER).await.unwrap()), "viewer_left");
+    house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "viewer_left").await;
+    house.close().await;
+}
+
+/// TCP stands, or seems to, and nobody answers: then the link is lost, and the session waits as ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r44_a_page_that_answers_no_probe_is_lost() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    page.hears_of(TILES).await.unwrap();
+    // Hidden: nothing need be painted.
+    page.says(&frame(2, &[1, 0, 0, 0, 1])).await;
+    page.says(&frame(2, &[3])).await;
+    house.pass(34).await;
+    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    house.pass(32).await;
+    house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "connection_lost").await;
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_whoever_looks_is_told_who_else_does() {
     let (_script, house) = house().await;

@@ -125,6 +125,12 @@ impl Page {
         }
     }
 
+    /// Waits until nothing comes any more.
+    pub async fn is_over(&mut self) {
+        let mut rest = [0; 4096];
+        while matches!(self.stream.read(&mut rest).await, Ok(1..)) {}
+    }
+
     /// Gone, without a word.
     pub fn falls_silent(self) {
         let (tcp, _) = self.stream.into_inner();

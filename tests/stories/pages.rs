@@ -228,13 +228,13 @@ async fn r39_a_page_before_which_nobody_sits_is_warned_then_locked() {
     let chromium = Chromium::start("fr", (1280, 720)).await;
     agency.looks(&chromium).await;
     // Step by step: what is on its way when the clock leaps would be late.
-    for _ in 0..350 {
-        agency.house.clock.advance(Duration::from_secs(10));
+    for _ in 0..580 {
+        agency.house.clock.advance(Duration::from_secs(6));
         lucarne::clock::Clock::system().sleep(Duration::from_millis(40)).await;
     }
     chromium.until_it_reads("#warning", "Personne depuis longtemps").await;
-    for _ in 0..12 {
-        agency.house.clock.advance(Duration::from_secs(10));
+    for _ in 0..20 {
+        agency.house.clock.advance(Duration::from_secs(6));
         lucarne::clock::Clock::system().sleep(Duration::from_millis(40)).await;
     }
     chromium.until_it_reads("#over", "Personne pendant trop longtemps").await;

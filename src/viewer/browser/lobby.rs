@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
 use crate::id::SessionId;
+use crate::shutdown::Switch;
+use crate::viewer::{Ending, Seat};
 
 /// The sessions that run in pages. One entry for each, gone with it.
 pub struct Lobby<L>(Mutex<HashMap<[u8; 32], Waiting<L>>>);
@@ -17,7 +19,15 @@ pub struct Waiting<L> {
     pub session: SessionId,
     /// When anything was heard of its page.
     pub last: watch::Receiver<Instant>,
+    switch: Switch<Ending>,
     links: mpsc::Sender<L>,
+}
+
+impl<L> Clone for Waiting<L> {
+    fn clone(&self) -> Self {
+        let Self { session, last, switch, links } = self;
+        Self { session: session.clone(), last: last.clone(), switch: switch.clone(), links: links.clone() }
+    }
 }
 
 /// What a session has of the lobby.
@@ -35,21 +45,18 @@ impl<L> Default for Lobby<L> {
 }
 
 impl<L> Lobby<L> {
-    pub(super) fn enter(self: &Arc<Self>, secret: &str, session: &SessionId, now: Instant) -> Chair<L> {
+    pub(super) fn enter(self: &Arc<Self>, secret: &str, seat: &Seat, now: Instant) -> Chair<L> {
         let (sender, links) = mpsc::channel(1);
         let (last, heard) = watch::channel(now);
         let key = key(secret);
-        self.lock().insert(key, Waiting { session: session.clone(), last: heard, links: sender });
+        let (session, switch) = (seat.admission.session().clone(), seat.switch.clone());
+        self.lock().insert(key, Waiting { session, last: heard, switch, links: sender });
         Chair { last, links, lobby: Arc::clone(self), key }
     }
 
     /// The session that the secret is for, if it still runs.
     pub fn find(&self, secret: &str) -> Option<Waiting<L>> {
-        self.lock().get(&key(secret)).map(|Waiting { session, last, links }| Waiting {
-            session: session.clone(),
-            last: last.clone(),
-            links: links.clone(),
-        })
+        self.lock().get(&key(secret)).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Waiting<L>>> {
@@ -58,11 +65,14 @@ impl<L> Lobby<L> {
 }
 
 impl<L> Waiting<L> {
-    /// Gives the session another link; `Err`: it has ended, or was just given one.
-    pub fn give(&self, link: L) -> Result<(), L> {
-        self.links.try_send(link).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(link) | mpsc::error::TrySendError::Closed(link) => link,
-        })
+    /// The place of its next link; `None`: it has ended, or another is just being given to it.
+    pub fn place(&self) -> Option<mpsc::OwnedPermit<L>> {
+        self.links.clone().try_reserve_owned().ok()
+    }
+
+    /// Its page has left it, and says so late.
+    pub fn leave(&self) {
+        self.switch.raise(Ending::Left);
     }
 }
 

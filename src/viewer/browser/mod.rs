@@ -10,16 +10,22 @@ mod tiles;
 mod writing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cut::{Cut, Line};
 use super::seated::Room;
 use super::{Gate, Seat};
 
+use crate::clock::Clock;
 use crate::governance::Refusal;
 pub use heard::CopySign;
 pub use lobby::{Lobby, Waiting};
 use said::{OVER, Over, json};
 use session::Session;
+
+/// As the trace names what came over a link and is no WebSocket.
+const WS: &str = "dn.ws";
+const WS_LENGTH: &str = "dn.ws_length";
 
 /// Why nothing more is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +47,15 @@ pub enum Came {
     Noise,
 }
 
-/// How a link is closed (RFC 6455 §7.4.1).
+/// How a link is closed (RFC 6455 §7.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
     Normal = 1000,
     Protocol = 1002,
     Policy = 1008,
     TooLong = 1009,
+    /// By a page that has given the link up, and comes by another.
+    GivenUp = 4000,
 }
 
 /// What hears a page. One message at a time, each small.
@@ -72,13 +80,24 @@ pub struct Link<H, S> {
     pub cut: Arc<Cut>,
 }
 
-/// A page that was not let in is told why.
-pub async fn sent_away(refusal: Refusal, says: &mut impl Says) {
+/// A page that was not let in is told why; it has half a second to take it.
+pub async fn sent_away(refusal: Refusal, says: &mut impl Says, clock: &Clock) {
     let over = Over { code: refusal.code(), session: None, words: Some(refusal.words()) };
-    if says.say(json(OVER, &over)).await.is_ok() {
-        says.close(Close::Normal).await;
-    }
+    farewell(&over, Close::Normal, says, clock).await;
 }
+
+/// The last that is said. Whoever reads nothing is not waited for.
+async fn farewell(over: &Over<'_>, why: Close, says: &mut impl Says, clock: &Clock) {
+    let said = async {
+        if says.say(json(OVER, over)).await.is_ok() {
+            says.close(why).await;
+        }
+    };
+    let _ = clock.within(clock.now() + CLOSE, said).await;
+}
+
+/// An orderly close takes no longer than this.
+const CLOSE: Duration = Duration::from_millis(500);
 
 /// A page that was let in, to the end of its session. `secret`: by which the page finds it again in the lobby when its
 /// link was lost.
@@ -89,6 +108,6 @@ pub async fn seated<G: Gate, H: Hears, S: Says>(
     (lobby, secret): (&Arc<Lobby<Link<H, S>>>, &str),
 ) {
     let line = Arc::new(Line::over(Arc::clone(&link.cut)));
-    let chair = lobby.enter(secret, seat.admission.session(), room.clock.now());
+    let chair = lobby.enter(secret, &seat, room.clock.now());
     room.hold(seat, Arc::clone(&line), |held| Session::new(held, line, chair).run(link)).await;
 }

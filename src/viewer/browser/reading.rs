@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::heard::Heard;
-use super::{Came, Gone, Hears};
+use super::{Came, Gone, Hears, WS, WS_LENGTH};
 use crate::clock::Clock;
 use crate::rfb::Where;
 use crate::viewer::Ending;
@@ -48,8 +48,8 @@ impl<H: Hears> Reading<H> {
                 Ok(Some(came)) => came,
                 Ok(None) => return Ending::Left,
                 Err(Gone::Lost) => return Ending::Lost,
-                Err(Gone::Broken) => return self.broken("dn.ws", 0),
-                Err(Gone::TooLong) => return self.broken("dn.ws_length", 0),
+                Err(Gone::Broken) => return self.broken(WS, 0),
+                Err(Gone::TooLong) => return self.broken(WS_LENGTH, 0),
             };
             self.last.send_replace(clock.now());
             let message = match came {

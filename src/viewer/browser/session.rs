@@ -36,6 +36,7 @@ impl<H: Hears, S: Says> Session<H, S> {
         let ending = loop {
             match self.over(link).await {
                 Ok(next) => {
+                    self.let_go();
                     self.line.take(Arc::clone(&next.cut));
                     // Nobody knows what the page still has: all of it is owed.
                     let view = &mut self.held.view;
@@ -78,11 +79,16 @@ impl<H: Hears, S: Says> Session<H, S> {
         }
     }
 
-    /// Waits for the page to come again. What it was sent and has not taken is thrown away.
-    async fn again(&mut self) -> Result<Link<H, S>, Ending> {
-        let Held { seat, presence, gauges, clock, .. } = &mut self.held;
+    /// The link is over: what went into it and was not taken is thrown away.
+    fn let_go(&self) {
         self.line.cut();
-        gauges.hand_over();
+        self.held.gauges.hand_over();
+    }
+
+    /// Waits for the page to come again.
+    async fn again(&mut self) -> Result<Link<H, S>, Ending> {
+        self.let_go();
+        let Held { seat, presence, gauges, clock, .. } = &mut self.held;
         gauges.interrupt();
         let (mut next, switch) = (None, seat.switch.clone());
         let waits = async {

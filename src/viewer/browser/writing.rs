@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::reading::Asked;
-use super::said::{OVER, Over, STATE, State, Told, begin_tiles, json, size};
+use super::said::{Over, STATE, State, Told, begin_tiles, json, size};
 use super::tiles::Tiles;
-use super::{Close, Gone, Says};
+use super::{Close, Gone, Says, WS, WS_LENGTH, farewell};
 use crate::clock::{Clock, Elapsed};
 use crate::geometry::Rect;
 use crate::metrics::Metrics;
@@ -17,7 +17,7 @@ use crate::screen::Face;
 use crate::viewer::gauges::Gauges;
 use crate::viewer::pressure::Pressure;
 use crate::viewer::update::{Due, Loss, PIECE, View};
-use crate::viewer::{Ending, Seat};
+use crate::viewer::{Ending, Seat, Watcher};
 
 /// A page that paints nothing for this long is closed.
 const NO_PROGRESS: Duration = Duration::from_secs(30);
@@ -33,10 +33,10 @@ const PATIENCE: u32 = 8;
 const REPAIR_PIECES: usize = 8;
 /// How often a page is told how the picture stands, if nothing else happens, and is asked for an echo.
 const TOLD: Duration = Duration::from_secs(1);
+/// A page whose browser answers no probe for this long is lost: browsers do so by themselves, whatever the page does.
+const NO_ECHO: Duration = Duration::from_secs(30);
 /// The quality of photographs that move.
 const QUALITY: u8 = 80;
-/// An orderly close takes no longer than this.
-const CLOSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Writing<'a, S> {
     says: S,
@@ -109,7 +109,7 @@ impl<'a, S: Says> Writing<'a, S> {
             if behind == 0 && std::mem::take(&mut self.awaited) {
                 self.pressure.waited(clock.now() - self.sent, clock.now());
             } else if behind > 0 && clock.now() >= self.sent + NO_PROGRESS && !asked.hidden {
-                return Ending::NoProgress;
+                return if self.is_silent(clock.now()) { Ending::Lost } else { Ending::NoProgress };
             }
             if clock.now() >= self.window + STILL {
                 self.window = clock.now();
@@ -170,10 +170,15 @@ impl<'a, S: Says> Writing<'a, S> {
             Face::Stale { .. } => "stale",
         };
         let watchers = Arc::clone(&seat.others.borrow());
-        let others = watchers.iter().filter(|(id, _)| id != seat.admission.session());
-        let others = others.map(|(_, name)| name.clone()).collect();
+        // Colleagues: of the same engagement, in which all know of each other.
+        let own = |watcher: &&Watcher| watcher.engagement == *seat.admission.engagement();
+        let others = watchers.iter().filter(own).filter(|watcher| watcher.session != *seat.admission.session());
+        let others = others.map(|watcher| watcher.name.clone()).collect();
         let state = State { face, real_data: saying.real_data, locks_soon: saying.locks_soon, others };
         let now = clock.now();
+        if self.probed.is_some_and(|probed| now >= probed + NO_ECHO) {
+            return Err(Ending::Lost);
+        }
         if self.told.as_ref().is_some_and(|(before, at)| *before == state && now < *at + TOLD) {
             return Ok(());
         }
@@ -184,7 +189,7 @@ impl<'a, S: Says> Writing<'a, S> {
         }
         let milliseconds = |time: Duration| time.as_millis() as u64;
         // An echo that does not come says it too.
-        let link = self.round_trip.max(self.probed.map(|at| now - at).filter(|late| *late > TOLD));
+        let link = self.round_trip.max(self.probed.map(|at| now - at).filter(|_| self.is_silent(now)));
         let told = Told { state: &state, age_ms: age.map(milliseconds), link_ms: link.map(milliseconds) };
         let message = json(STATE, &told);
         self.told = Some((state, now));
@@ -194,6 +199,11 @@ impl<'a, S: Says> Writing<'a, S> {
             in_time(self.says.probe(), clock).await?;
         }
         Ok(())
+    }
+
+    /// The last probe has not come back, and should have.
+    fn is_silent(&self, now: Instant) -> bool {
+        self.probed.is_some_and(|probed| now > probed + TOLD)
     }
 
     /// One update, piece by piece, in messages of some tens of kilobytes. Told to end, or when the screen took another
@@ -247,33 +257,27 @@ impl<'a, S: Says> Writing<'a, S> {
         Ok(())
     }
 
-    /// The end: the page is told why, and clears its canvas; then the link is closed. Whoever reads nothing is not waited
-    /// for.
+    /// The end: the page is told why, and clears its canvas; then the link is closed.
     pub async fn close(&mut self, seat: &Seat, ending: Ending, clock: &Clock) {
         let words = if let Ending::Refused(refusal) = ending { Some(refusal.words()) } else { None };
         let over = Over { code: ending.code(), session: Some(seat.admission.session().tag()), words };
-        if matches!(ending, Ending::Lost | Ending::NoProgress) {
+        if matches!(ending, Ending::NoProgress) {
             return;
         }
         let close = match ending {
-            Ending::Broken { code: "dn.ws", .. } => Close::Protocol,
-            Ending::Broken { code: "dn.ws_length", .. } => Close::TooLong,
+            Ending::Broken { code: WS, .. } => Close::Protocol,
+            Ending::Broken { code: WS_LENGTH, .. } => Close::TooLong,
             Ending::Broken { .. } => Close::Policy,
             _ => Close::Normal,
         };
-        let farewell = async {
-            if self.says.say(json(OVER, &over)).await.is_ok() {
-                self.says.close(close).await;
-            }
-        };
-        let _ = clock.within(clock.now() + CLOSE, farewell).await;
+        farewell(&over, close, &mut self.says, clock).await;
     }
 }
 
-/// A page that takes nothing is waited for so long.
+/// What is not taken for so long goes over a link that is lost.
 async fn in_time(says: impl Future<Output = Result<(), Gone>>, clock: &Clock) -> Result<(), Ending> {
     match clock.within(clock.now() + NO_PROGRESS, says).await {
         Ok(said) => said.map_err(|_| Ending::Lost),
-        Err(Elapsed) => Err(Ending::NoProgress),
+        Err(Elapsed) => Err(Ending::Lost),
     }
 }

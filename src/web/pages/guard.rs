@@ -4,7 +4,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::super::api::{not_done, told};
-use super::assets::VERSION;
 
 /// Where a request says that it goes, and whence it comes.
 pub(super) struct Visitor<'a> {
@@ -36,19 +35,6 @@ impl<'a> Visitor<'a> {
     pub fn is_at_home(&self) -> bool {
         self.origin.and_then(|origin| origin.strip_prefix("https://")) == Some(self.host)
     }
-}
-
-/// What is said to an order that is not of our own page, or not of this version of it.
-pub(super) fn refused(headers: &HeaderMap) -> Option<Response> {
-    if Visitor::of(headers).is_none_or(|visitor| !visitor.is_at_home()) {
-        return Some(stranger());
-    }
-    let version = headers.get("lucarne-page").map(HeaderValue::as_bytes);
-    if version == Some(VERSION.as_bytes()) {
-        return None;
-    }
-    let message = "Cette page est d'une autre version : rechargez-la. / This page is of another version: load it again.";
-    Some(told(StatusCode::CONFLICT, &not_done(message)))
 }
 
 pub(super) fn stranger() -> Response {

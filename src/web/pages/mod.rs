@@ -24,6 +24,7 @@ use super::door::{Entry, Peer, serve};
 use crate::clock::Clock;
 use crate::governance::Secret;
 use crate::metrics::Metrics;
+use crate::tls::ForViewers;
 use crate::viewer::Gate;
 use crate::words::Language;
 use guard::{Visitor, cookie, keep, take_back};
@@ -35,6 +36,8 @@ pub struct Window<P> {
     clock: Clock,
     metrics: Metrics,
     pixel: u16,
+    /// What the pages' door shows: a page is asked for by a name of its certificate.
+    tls: Arc<ForViewers>,
     /// Where pages find their sessions again.
     lobby: Arc<picture::Pages>,
 }
@@ -42,16 +45,39 @@ pub struct Window<P> {
 impl<P> Window<P> {
     /// `pixels`: the runtime on which viewers' pixels are stamped and encoded. `pixel`: the port from which one pixel of
     /// elsewhere comes.
-    pub fn new(node: Arc<P>, pixels: Handle, clock: Clock, metrics: Metrics, pixel: u16) -> Self {
-        Self { node, pixels, clock, metrics, pixel, lobby: Arc::default() }
+    pub fn new(node: Arc<P>, pixels: Handle, clock: Clock, metrics: Metrics, pixel: u16, tls: Arc<ForViewers>) -> Self {
+        Self { node, pixels, clock, metrics, pixel, tls, lobby: Arc::default() }
+    }
+
+    /// Whoever asks, if it is by a name of ours.
+    fn visitor<'a>(&self, headers: &'a HeaderMap) -> Option<Visitor<'a>> {
+        Visitor::of(headers).filter(|visitor| self.tls.is_named(visitor.name()))
+    }
+
+    /// Whether a page of ours asks.
+    fn is_ours(&self, headers: &HeaderMap) -> bool {
+        self.visitor(headers).is_some_and(|visitor| visitor.is_at_home())
+    }
+
+    /// What is said to an order that is not of our own page, or not of this version of it.
+    fn refused(&self, headers: &HeaderMap) -> Option<Response> {
+        if !self.is_ours(headers) {
+            return Some(guard::stranger());
+        }
+        let version = headers.get("lucarne-page").map(HeaderValue::as_bytes);
+        if version == Some(assets::VERSION.as_bytes()) {
+            return None;
+        }
+        let message = "Cette page est d'une autre version : rechargez-la. / This page is of another version: load it again.";
+        Some(told(StatusCode::CONFLICT, &not_done(message)))
     }
 }
 
 impl<P> Clone for Window<P> {
     fn clone(&self) -> Self {
-        let Self { node, pixels, clock, metrics, pixel, lobby } = self;
-        let (node, lobby) = (Arc::clone(node), Arc::clone(lobby));
-        Self { node, pixels: pixels.clone(), clock: clock.clone(), metrics: metrics.clone(), pixel: *pixel, lobby }
+        let Self { node, pixels, clock, metrics, pixel, tls, lobby } = self;
+        let (node, tls, lobby) = (Arc::clone(node), Arc::clone(tls), Arc::clone(lobby));
+        Self { node, pixels: pixels.clone(), clock: clock.clone(), metrics: metrics.clone(), pixel: *pixel, tls, lobby }
     }
 }
 
@@ -100,7 +126,7 @@ pub async fn pixel<O: Orders>(socket: TcpListener, entry: Entry, orders: Arc<O>,
 const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 async fn index<P>(State(window): State<Window<P>>, headers: HeaderMap) -> Response {
-    let Some(visitor) = Visitor::of(&headers) else { return guard::stranger() };
+    let Some(visitor) = window.visitor(&headers) else { return guard::stranger() };
     let pixel = format!("https://{}:{}", visitor.name(), window.pixel);
     let page = assets::INDEX
         .replace("{version}", &assets::VERSION)
@@ -146,7 +172,7 @@ async fn act<P: Orders>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Some(refused) = guard::refused(&headers) {
+    if let Some(refused) = window.refused(&headers) {
         return refused;
     }
     let mut says = match said(&body) {
@@ -188,7 +214,7 @@ async fn look<P: Orders>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Some(refused) = guard::refused(&headers) {
+    if let Some(refused) = window.refused(&headers) {
         return refused;
     }
     let said = match said(&body) {

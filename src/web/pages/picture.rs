@@ -15,18 +15,16 @@ use zeroize::Zeroizing;
 
 use super::super::api::{not_done, told};
 use super::super::door;
-use super::guard::{Visitor, cookie, keep, stranger, take_back};
+use super::guard::{cookie, keep, stranger, take_back};
 use super::{TICKET, Window, with};
 use crate::desk::{Form, Presented};
 use crate::governance::Refusal;
 use crate::id::{hex, random};
-use crate::viewer::browser::{self, Came, Close, Gone, Hears, Lobby, Says, seated, sent_away};
+use crate::viewer::browser::{self, Came, Close, Gone, Hears, Lobby, Says, Waiting, seated, sent_away};
 use crate::viewer::{Entrance, Gate, Peer, Room, TlsFacts};
 
 /// What a page says is a few bytes.
 const MESSAGE: usize = 16;
-/// No engagement's day is longer: so long a tab may find its session again, while it runs.
-const A_DAY: u32 = 86400;
 
 type Link = browser::Link<Incoming, Outgoing>;
 /// Where pages find their sessions again.
@@ -40,13 +38,17 @@ pub(super) async fn picture<P: Gate>(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Some(again) = again_of(&tab).filter(|_| is_ours(&headers)) else { return stranger() };
+    let Some(again) = again_of(&tab).filter(|_| window.is_ours(&headers)) else { return stranger() };
     let Some((login, secret)) = cookie(&headers, TICKET).and_then(|ticket| ticket.split_once(':')) else {
         return told(StatusCode::UNAUTHORIZED, &not_done("there is no ticket: ask to look"));
     };
+    // The tab looks anew: what it looked at before, it has left.
+    if let Some(before) = cookie(&headers, &again).and_then(|own| window.lobby.find(own)) {
+        before.leave();
+    }
     let form = Form::Plain { login: login.to_owned(), secret: Zeroizing::new(secret.to_owned()) };
     let own = Zeroizing::new(hex(&random::<16>()));
-    let cookies = [Some(take_back(TICKET)), keep(&again, &own, Some(A_DAY))].into_iter().flatten().collect();
+    let cookies = [Some(take_back(TICKET)), keep(&again, &own, None)].into_iter().flatten().collect();
     let looks = move |socket| async move { looks(&window, &peer, form, &own, socket).await };
     with(upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE).on_upgrade(looks), cookies)
 }
@@ -59,16 +61,12 @@ pub(super) async fn again<P: Gate>(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Some(again) = again_of(&tab).filter(|_| is_ours(&headers)) else { return stranger() };
+    let Some(again) = again_of(&tab).filter(|_| window.is_ours(&headers)) else { return stranger() };
     let Some(own) = cookie(&headers, &again).map(|own| Zeroizing::new(own.to_owned())) else {
         return told(StatusCode::UNAUTHORIZED, &not_done("this tab looks at nothing: ask to look"));
     };
     let looks = move |socket| async move { looks_again(&window, &peer, &own, socket).await };
     upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE).on_upgrade(looks)
-}
-
-fn is_ours(headers: &HeaderMap) -> bool {
-    Visitor::of(headers).is_some_and(|visitor| visitor.is_at_home())
 }
 
 /// The cookie of a tab, which names itself by eight hexadecimal digits.
@@ -90,7 +88,7 @@ async fn looks<P: Gate>(window: &Window<P>, peer: &door::Peer, form: Form, own: 
             let room = Room { gate: &*window.node, pixels: &window.pixels, clock: &window.clock, metrics: &window.metrics };
             seated(&room, seat, link, (&window.lobby, own)).await;
         }
-        Err(refusal) => sent_away(refusal, &mut link.says).await,
+        Err(refusal) => sent_away(refusal, &mut link.says, &window.clock).await,
     }
 }
 
@@ -98,15 +96,20 @@ async fn looks<P: Gate>(window: &Window<P>, peer: &door::Peer, form: Form, own: 
 async fn looks_again<P: Gate>(window: &Window<P>, peer: &door::Peer, own: &str, socket: WebSocket) {
     let mut link = link(peer, socket);
     window.node.tls(&peer.connection, TlsFacts::clone(&peer.facts)).await;
-    let Some(waiting) = window.lobby.find(own) else { return sent_away(Refusal::SessionOver, &mut link.says).await };
-    let gap = window.clock.now().saturating_duration_since(*waiting.last.borrow());
+    let waiting = window.lobby.find(own);
+    let (place, now) = (waiting.as_ref().and_then(Waiting::place), window.clock.now());
+    let session = waiting.as_ref().filter(|_| place.is_some());
+    let session = session.map(|waiting| (&waiting.session, now.saturating_duration_since(*waiting.last.borrow())));
     let card = peer.card.as_deref().cloned();
-    if let Err(refusal) = window.node.resumed(&peer.connection, visitor(peer), &waiting.session, card, gap).await {
-        return sent_away(refusal, &mut link.says).await;
-    }
-    peer.stays.store(true, Ordering::SeqCst);
-    if let Err(mut link) = waiting.give(link) {
-        sent_away(Refusal::SessionOver, &mut link.says).await;
+    match (window.node.resumed(&peer.connection, visitor(peer), session, card).await, place) {
+        (Ok(()), Some(place)) => {
+            peer.stays.store(true, Ordering::SeqCst);
+            place.send(link);
+        }
+        // That passes: the page tries again.
+        (Err(Refusal::NoStore), _) => {}
+        (Err(refusal), _) => sent_away(refusal, &mut link.says, &window.clock).await,
+        (Ok(()), None) => {}
     }
 }
 
@@ -124,6 +127,7 @@ pub(super) struct Incoming(SplitStream<WebSocket>);
 impl Hears for Incoming {
     async fn hear(&mut self) -> Result<Option<Came>, Gone> {
         match self.0.next().await {
+            Some(Ok(Message::Close(Some(frame)))) if frame.code == Close::GivenUp as u16 => Err(Gone::Lost),
             None | Some(Ok(Message::Close(_))) => Ok(None),
             Some(Ok(Message::Binary(message))) => Ok(Some(Came::Message(message.to_vec()))),
             // Pages say nothing in letters: it is no message of theirs.

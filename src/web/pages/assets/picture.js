@@ -3,6 +3,8 @@ import { word, one } from "./page.js";
 import { prepare, resize, clear, cover, draw } from "./canvas.js";
 
 const $ = (id) => document.getElementById(id);
+/** With which code a page closes a link that it gives up: it comes by another. */
+const GIVEN_UP = 4000;
 const PAINTED = 1, PRESENT = 2, HIDDEN = 3, VISIBLE = 4, COPIES = 5, BYE = 6;
 /** Between two signs that somebody is there. */
 const BEAT = 5000;
@@ -31,6 +33,8 @@ class Session {
     this.begun = Date.now();
     this.ending = null;
     this.gap = null;
+    /** Signs of copying that the node is told of when there is a link again. */
+    this.unsaid = [];
     this.last = performance.now();
     this.drawing = Promise.resolve();
     this.stop = new AbortController();
@@ -52,7 +56,10 @@ class Session {
     const socket = new WebSocket(`wss://${location.host}/${way}/${tab}`);
     const mine = (act) => (event) => socket === this.socket && !this.ending && act(event);
     socket.binaryType = "arraybuffer";
-    socket.addEventListener("open", mine(() => document.hidden && this.say(HIDDEN)));
+    socket.addEventListener("open", mine(() => {
+      if (document.hidden) this.say(HIDDEN);
+      this.unsaid.splice(0).forEach((sign) => this.say(COPIES, sign));
+    }));
     socket.addEventListener("message", mine(({ data }) => this.hear(new Uint8Array(data), socket)));
     socket.addEventListener("close", mine(() => this.lost()));
     [this.socket, this.tried] = [socket, performance.now()];
@@ -62,7 +69,7 @@ class Session {
   lost() {
     const socket = this.socket;
     this.socket = null;
-    socket?.close();
+    socket?.close(GIVEN_UP);
     this.gap ??= performance.now();
     cover(true);
     if (!this.state || performance.now() - this.gap > AGAIN) return this.over({ code: "connection_lost" });
@@ -103,8 +110,7 @@ class Session {
     $("real").hidden = !state.real_data;
     if (state.locks_soon !== this.warned) {
       this.warned = state.locks_soon;
-      if (state.locks_soon) this.warn("locks-soon", 120_000);
-      else $("warning").hidden = true;
+      this.show_warning();
     }
     this.tick();
   }
@@ -128,7 +134,8 @@ class Session {
     $("age").textContent = age_ms === null ? "" : word("age", { time: seconds(age_ms + silent) });
     $("others").textContent = others.length > 0 ? word("others", { names: others.join(", ") }) : "";
     const quality = silent > SILENT || link_ms > 400 ? "link-slow" : link_ms > 150 ? "link-fair" : "link-good";
-    $("link").textContent = link_ms === null ? "" : word(quality, { time: `${link_ms} ms` });
+    const far = silent > SILENT ? Math.round(silent) : link_ms;
+    $("link").textContent = far === null ? "" : word(quality, { time: `${far} ms` });
     if (this.socket && now - Math.max(this.last, this.tried) > LOST) return this.lost();
     if (this.gap !== null) return;
     cover(silent > SILENT);
@@ -177,20 +184,30 @@ class Session {
       clear();
       this.say(document.hidden ? HIDDEN : VISIBLE);
     });
-    on($("end"), "click", () => { this.say(BYE); this.over({ code: "viewer_left" }); });
+    on($("end"), "click", () => { this.leave(); this.over({ code: "viewer_left" }); });
     on($("full"), "click", () => document.fullscreenElement ? document.exitFullscreen() : $("viewer").requestFullscreen());
   }
 
   copies(sign) {
-    this.say(COPIES, sign);
-    this.warn("no-copy");
+    if (this.socket?.readyState === WebSocket.OPEN) this.say(COPIES, sign);
+    else if (this.unsaid.length < 64) this.unsaid.push(sign);
+    clearTimeout(this.copied);
+    this.copied = setTimeout(() => { this.copied = null; this.show_warning(); }, 6000);
+    this.show_warning();
   }
 
-  warn(name, time = 6000) {
-    $("warning").textContent = word(name);
-    $("warning").hidden = false;
-    clearTimeout(this.warning);
-    this.warning = setTimeout(() => ($("warning").hidden = true), time);
+  /** What was just tried, or what is about to happen. */
+  show_warning() {
+    const name = this.copied ? "no-copy" : this.warned ? "locks-soon" : null;
+    if (name) $("warning").textContent = word(name);
+    $("warning").hidden = !name;
+  }
+
+  /** Says that nobody looks any more: also when the link is lost, as the node waits. */
+  leave() {
+    if (this.socket?.readyState === WebSocket.OPEN) return this.say(BYE);
+    const socket = new WebSocket(`wss://${location.host}/again/${tab}`);
+    socket.addEventListener("open", () => { socket.send(new Uint8Array([BYE])); socket.close(); });
   }
 
   /** Nothing is left on the canvas. */
@@ -199,14 +216,15 @@ class Session {
     this.ending = code;
     this.stop.abort();
     clearInterval(this.ticking);
+    clearTimeout(this.copied);
     clear();
     cover(false);
     this.drawing.then(clear);
     this.socket?.close();
     if (document.fullscreenElement) document.exitFullscreen();
     const known = word(`ended-${code}`);
-    const told = known.startsWith("ended-") ? null : known;
-    $("why").textContent = told ?? (words ? one(words) : word("ended-other", { code }));
+    const told = known.startsWith("ended-") ? word("ended-other", { code }) : known;
+    $("why").textContent = words ? one(words) : told;
     $("reference").textContent = session ? word("reference", { session }) : "";
     $("warning").hidden = true;
     $("over").hidden = false;
