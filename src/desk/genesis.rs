@@ -1,5 +1,7 @@
 //! Genesis: the first two people come in by codes that nobody in the system can have approved.
 
+use std::pin::Pin;
+
 use super::{Desk, DeskError, hash, letters};
 use crate::governance::{Policy, Role};
 use crate::store::Accounts;
@@ -16,10 +18,12 @@ pub struct Link {
 
 impl Desk {
     /// The same, on a node that does not run: the store is free again afterwards.
-    pub async fn begin_and_close(self) -> Result<Vec<Link>, DeskError> {
-        let links = self.begin().await;
-        self.store.close().await;
-        links
+    pub fn begin_and_close(self) -> Pin<Box<dyn Future<Output = Result<Vec<Link>, DeskError>> + Send>> {
+        Box::pin(async move {
+            let links = self.begin().await;
+            self.store.close().await;
+            links
+        })
     }
 
     /// Codes for the first rssi and the first admin, as far as nobody has that role yet; codes of before count no more.

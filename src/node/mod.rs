@@ -33,6 +33,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -71,6 +72,12 @@ const WAYS_IN_ALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 const TURN: Duration = Duration::from_secs(2);
 /// How long an orderly stop waits for sessions to end.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What a node is asked from outside its crate comes in a box: else each crate that awaits it would compile all of the node
+/// again, as part of its own futures.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The same, for the thread that asks.
+type Here<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What all parts of a node share. Each lock is held for no wait.
 pub struct Shared {
@@ -145,7 +152,11 @@ pub struct Node {
 }
 
 /// Opens the store and the log of a node's directory, which only one process may use at a time.
-pub async fn open_desk(config: &Config, clock: &Clock) -> Result<Desk> {
+pub fn open_desk<'a>(config: &'a Config, clock: &'a Clock) -> Here<'a, Result<Desk>> {
+    Box::pin(desk_of(config, clock))
+}
+
+async fn desk_of(config: &Config, clock: &Clock) -> Result<Desk> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("{} cannot be made", config.data.display()))?;
     let log = Log::open(&config.data.join("trace"), &config.node, clock.clone())?;
     let store = Store::open(&place(config), clock).await?;
@@ -250,7 +261,11 @@ async fn sites(
 
 impl Node {
     /// Starts a node: nothing is shown until somebody shows it.
-    pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
+    pub fn start(config: &Config, clock: Clock) -> Here<'_, Result<Self>> {
+        Box::pin(Self::begin(config, clock))
+    }
+
+    async fn begin(config: &Config, clock: Clock) -> Result<Self> {
         let desk = Arc::new(open_desk(config, &clock).await?);
         let log = desk.log().clone();
         log.append(Event::new("process.start").outcome("ok").public("version", env!("CARGO_PKG_VERSION"))).await?;
@@ -303,7 +318,11 @@ impl Node {
     }
 
     /// Ends every session and source in order, and writes the last entry.
-    pub async fn stop(mut self) {
+    pub fn stop(self) -> Boxed<'static, ()> {
+        Box::pin(self.end())
+    }
+
+    async fn end(mut self) {
         self.shared.end_sessions(Ending::Shutdown, |_| true);
         self.shared.sites.values().for_each(SiteHandle::stop_source);
         for site in self.shared.sites.values() {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use time::format_description::well_known::Rfc3339;
 
-use super::Shared;
 use super::act::{Act, Order, Outcome};
+use super::{Boxed, Shared};
 use crate::desk::{Actor, DeskError, Knock, Newcomer};
 use crate::governance::{Refusal, Secret, Whence, Workplace};
 use crate::id::SiteName;
@@ -25,8 +25,8 @@ pub(super) fn shown(secret: Option<&Secret>) -> Option<&str> {
 
 impl Shared {
     /// Does what was ordered. Every verdict against it is traced; ways in write down their own.
-    pub async fn perform(&self, order: Order) -> Outcome {
-        self.perform_from(order, None).await
+    pub fn perform(&self, order: Order) -> Boxed<'_, Outcome> {
+        Box::pin(self.perform_from(order, None))
     }
 
     /// The same, ordered from an address; `None`: on the node's own machine.

@@ -72,6 +72,7 @@ class Session {
     socket?.close(GIVEN_UP);
     this.gap ??= performance.now();
     cover(true);
+    clear();
     if (!this.state || performance.now() - this.gap > AGAIN) return this.over({ code: "connection_lost" });
     this.say_state("again");
     setTimeout(() => this.ending || this.connect("again"), PAUSE);
@@ -87,7 +88,8 @@ class Session {
       case 1:
         return this.after(async () => {
           // Nobody sees a hidden page: what is on it is sent again when it is seen.
-          if (!document.hidden) await draw(bytes, 6, () => !this.ending && !document.hidden);
+          const wanted = () => !this.ending && !document.hidden && socket === this.socket;
+          if (wanted()) await draw(bytes, 6, wanted);
           if (bytes[5] === 1 && socket === this.socket) this.say(PAINTED, ...bytes.subarray(1, 5));
           this.changed = performance.now();
         });
