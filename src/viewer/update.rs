@@ -26,6 +26,8 @@ pub(super) struct View {
     clock: Clock,
     /// The size that the viewer knows.
     pub size: Size,
+    /// What is stamped and encoded at a time.
+    pub piece: (u16, u16),
     /// When the viewer may be told of another size.
     resize_from: Instant,
     seen: u64,
@@ -96,6 +98,7 @@ impl View {
             identity,
             clock,
             size,
+            piece: PIECE,
             resize_from: now_at,
             seen: 0,
             owed: Region::new(size),
@@ -187,8 +190,8 @@ impl View {
         for rect in rects {
             self.owed.remove(*rect);
         }
-        let pieces: Vec<Rect> = rects.iter().flat_map(|r| r.pieces(PIECE.0, PIECE.1)).collect();
-        if pieces.len() < usize::from(u16::MAX) { pieces } else { self.size.rect().pieces(PIECE.0, PIECE.1).collect() }
+        let pieces: Vec<Rect> = rects.iter().flat_map(|r| r.pieces(self.piece.0, self.piece.1)).collect();
+        if pieces.len() < usize::from(u16::MAX) { pieces } else { self.size.rect().pieces(self.piece.0, self.piece.1).collect() }
     }
 
     /// One piece: the screen's pixels as this viewer may have them, or black when `blank`.

@@ -76,6 +76,21 @@ async fn row_53_only_what_is_on_the_list_is_served() {
         let answer = Page::asks(&house, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await.head;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
     }
+    // And what is served is kept, framed, guessed at and told to others by nobody.
+    let page = Page::asks(&house, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await.head;
+    for header in [
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'",
+        "frame-ancestors 'none'",
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+        "cross-origin-opener-policy: same-origin",
+        "cross-origin-embedder-policy: require-corp",
+        "cross-origin-resource-policy: same-origin",
+        "display-capture=(), clipboard-read=(), clipboard-write=()",
+    ] {
+        assert!(page.contains(header), "{header}: {page}");
+    }
     let both = "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     for head in [both.to_owned(), "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned()] {
         let head = format!("POST /acts/login HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\n{head}");

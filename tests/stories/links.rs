@@ -114,6 +114,28 @@ async fn r18_a_stop_ends_a_session_whose_page_is_away() {
     house.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_a_hidden_page_is_sent_no_pixels_until_it_is_seen_again() {
+    let (_script, house) = house().await;
+    let mut page = Page::enters(&house, &house.ticket("a").await).await;
+    page.hears_of(TILES).await.unwrap();
+    page.says(&frame(2, &[1, 0, 0, 0, 1])).await;
+    page.says(&frame(2, &[3])).await;
+    house.clock.sleep(Duration::from_millis(200)).await;
+    // Something else is to be seen, and is not.
+    house.pause("a").await;
+    let mut states = 0;
+    while states < 3 {
+        let (opcode, says) = page.hears().await.unwrap();
+        states += usize::from(opcode == 2 && says[0] == STATE);
+        assert!(states < 2 || opcode != 2 || says[0] != TILES, "pixels for nobody");
+    }
+    page.says(&frame(2, &[4])).await;
+    page.hears_of(TILES).await.unwrap();
+    assert_eq!(count(&house, "view.ended"), 0);
+    house.close().await;
+}
+
 /// Somebody guesses, or has another tab's name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r20_nobody_comes_to_anothers_session() {

@@ -132,6 +132,10 @@ async fn r12_nothing_that_a_person_does_at_the_page_reaches_the_site_and_the_pic
     .into();
     chromium.acts(json!([{ "type": "key", "id": "keys", "actions": copies }])).await;
     chromium.until_it_reads("#warning", "this attempt is recorded").await;
+    // What is pasted and dropped is taken by nobody.
+    for event in ["new ClipboardEvent('paste', { cancelable: true })", "new DragEvent('drop', { cancelable: true })"] {
+        assert_eq!(chromium.runs(&format!("return dispatchEvent({event})")).await, false, "{event}");
+    }
     let told = agency.house.entry(|entry| entry.kind() == "copy.attempt").await;
     assert!(format!("{told:?}").contains("print"), "{told:?}");
     let started = agency.house.entry(|entry| entry.kind() == "view.started").await;
@@ -211,6 +215,11 @@ async fn r18_a_stop_ends_the_picture_with_words_and_a_reference() {
     let agency = agency().await;
     let chromium = Chromium::start("fr", (1280, 720)).await;
     agency.looks(&chromium).await;
+    agency.house.pause("a").await;
+    chromium.until_it_reads("#state", "en pause, à la demande du site").await;
+    agency.house.show("a").await;
+    chromium.until_it_reads("#state", "en direct").await;
+    agency.sees(&chromium).await;
     agency.house.stop("a").await;
     chromium.until_it_reads("#over", "Le site a mis fin à l'affichage").await;
     let ended = agency.house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "stopped").await;

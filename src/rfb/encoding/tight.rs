@@ -275,6 +275,8 @@ pub enum Loss {
     OfPhotographs(u8),
     /// Wherever JPEG is likely the shorter: for slow lines.
     WhereItSaves(u8),
+    /// What moves, text too: it is not read meanwhile.
+    OfEverything(u8),
 }
 
 impl Loss {
@@ -283,6 +285,7 @@ impl Loss {
         match self {
             Self::None => None,
             Self::OfPhotographs(quality) => has_few_equal_neighbours(picture, (1, 3)).then_some(quality),
+            Self::OfEverything(quality) => Some(quality),
             Self::WhereItSaves(quality) => has_few_equal_neighbours(picture, (2, 3)).then_some(quality),
         }
     }

@@ -16,7 +16,7 @@ use crate::rfb::Where;
 use crate::screen::Face;
 use crate::viewer::gauges::Gauges;
 use crate::viewer::pressure::Pressure;
-use crate::viewer::update::{Due, Loss, PIECE, View};
+use crate::viewer::update::{Due, Loss, View};
 use crate::viewer::{Ending, Seat, Watcher};
 
 /// A page that paints nothing for this long is closed.
@@ -27,10 +27,15 @@ const IN_FLIGHT: u32 = 2;
 const STILL: Duration = Duration::from_millis(200);
 /// Bytes of tiles gathered before they go as a message.
 const CHUNK: usize = 32 << 10;
+/// Larger than RFB's: each tile costs a browser as much as its pixels do. A millisecond or two of work all the same.
+const PIECE: (u16, u16) = (512, 256);
+/// A change of more than this part of the screen, so soon after another, is movement.
+const LARGE: u64 = 8;
+const SOON: Duration = Duration::from_millis(300);
 /// After so many updates of what moves, what is still and lossy has its turn.
 const PATIENCE: u32 = 8;
 /// Pieces repaired in one update.
-const REPAIR_PIECES: usize = 8;
+const REPAIR_PIECES: usize = 4;
 /// How often a page is told how the picture stands, if nothing else happens, and is asked for an echo.
 const TOLD: Duration = Duration::from_secs(1);
 /// A page whose browser answers no probe for this long is lost: browsers do so by themselves, whatever the page does.
@@ -54,6 +59,8 @@ pub(super) struct Writing<'a, S> {
     pub rects: u64,
     unrepaired: u32,
     window: Instant,
+    /// When a large part of the screen changed last.
+    large: Option<Instant>,
     told: Option<(State, Instant)>,
     /// When the last probe went, and how long the last that came back took.
     probed: Option<Instant>,
@@ -62,6 +69,7 @@ pub(super) struct Writing<'a, S> {
 
 impl<'a, S: Says> Writing<'a, S> {
     pub fn new(says: S, view: &'a mut View, asked: watch::Receiver<Asked>, gauges: Gauges, now: Instant) -> Self {
+        view.piece = PIECE;
         Self {
             says,
             view,
@@ -76,6 +84,7 @@ impl<'a, S: Says> Writing<'a, S> {
             rects: 0,
             unrepaired: 0,
             window: now,
+            large: None,
             told: None,
             probed: None,
             round_trip: None,
@@ -210,12 +219,7 @@ impl<'a, S: Says> Writing<'a, S> {
     /// size, it stops where it is.
     async fn send(&mut self, rects: &[Rect], repair: bool, seat: &Seat, metrics: &Metrics, clock: &Clock) -> Result<(), Ending> {
         let pieces = self.view.pieces(rects);
-        let slow = self.pressure.is_slow(clock.now());
-        let loss = match (repair, slow) {
-            (true, _) => Loss::None,
-            (false, true) => Loss::WhereItSaves(QUALITY),
-            (false, false) => Loss::OfPhotographs(QUALITY),
-        };
+        let loss = if repair { Loss::None } else { self.loss(&pieces, clock.now()) };
         self.update = self.update.wrapping_add(1);
         let (mut out, mut waited) = (Vec::new(), Duration::ZERO);
         begin_tiles(self.update, false, &mut out);
@@ -248,6 +252,19 @@ impl<'a, S: Says> Writing<'a, S> {
         self.pressure.waited(waited + (clock.now() - before), clock.now());
         (self.sent, self.awaited) = (clock.now(), true);
         Ok(())
+    }
+
+    /// Text is exact at once, unless it moves, or the line is slow.
+    fn loss(&mut self, pieces: &[Rect], now: Instant) -> Loss {
+        let changed: u64 = pieces.iter().map(|piece| piece.area()).sum();
+        let is_large = changed > self.view.size.rect().area() / LARGE;
+        let moves = is_large && self.large.is_some_and(|before| now < before + SOON);
+        self.large = if is_large { Some(now) } else { self.large };
+        match (moves, self.pressure.is_slow(now)) {
+            (true, _) => Loss::OfEverything(QUALITY),
+            (false, true) => Loss::WhereItSaves(QUALITY),
+            (false, false) => Loss::OfPhotographs(QUALITY),
+        }
     }
 
     async fn say(&mut self, message: Vec<u8>, clock: &Clock) -> Result<(), Ending> {

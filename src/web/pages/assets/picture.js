@@ -1,6 +1,6 @@
 // One session: what comes is drawn, what is said is one of six short messages. Keys and clicks go nowhere.
 import { word, one } from "./page.js";
-import { prepare, resize, clear, cover, draw } from "./canvas.js";
+import { prepare, resize, clear, cover, decode, draw } from "./canvas.js";
 
 const $ = (id) => document.getElementById(id);
 /** With which code a page closes a link that it gives up: it comes by another. */
@@ -86,15 +86,9 @@ class Session {
     const told = () => JSON.parse(new TextDecoder().decode(bytes.subarray(1)));
     switch (bytes[0]) {
       case 1:
-        return this.after(async () => {
-          // Nobody sees a hidden page: what is on it is sent again when it is seen.
-          const wanted = () => !this.ending && !document.hidden && socket === this.socket;
-          if (wanted()) await draw(bytes, 6, wanted);
-          if (bytes[5] === 1 && socket === this.socket) this.say(PAINTED, ...bytes.subarray(1, 5));
-          this.changed = performance.now();
-        });
+        return this.tiles(decode(bytes, 6), bytes, socket);
       case 2:
-        return this.after(async () => resize(view.getUint16(1), view.getUint16(3)));
+        return this.after(async () => this.ending || resize(view.getUint16(1), view.getUint16(3)));
       case 3:
         return this.stand(told());
       case 4:
@@ -102,9 +96,19 @@ class Session {
     }
   }
 
+  /** Decoded as soon as they come, drawn in their order. Nobody sees a hidden page: what is on it is sent again later. */
+  tiles(tiles, bytes, socket) {
+    this.after(async () => {
+      const decoded = await tiles;
+      draw(decoded, !this.ending && !document.hidden && socket === this.socket);
+      if (bytes[5] === 1 && socket === this.socket) this.say(PAINTED, ...bytes.subarray(1, 5));
+      this.changed = performance.now();
+    });
+  }
+
   /** In the order in which they came; nothing is drawn once it is over. */
   after(work) {
-    this.drawing = this.drawing.then(() => (this.ending ? null : work())).catch(() => this.over({ code: "page" }));
+    this.drawing = this.drawing.then(work).catch(() => this.over({ code: "page" }));
   }
 
   stand(state) {
@@ -254,6 +258,10 @@ function duration(seconds) {
   const whole = Math.floor(seconds);
   const two = (number) => String(number).padStart(2, "0");
   if (whole < 60) return `${whole} s`;
+  if (whole >= 172800) {
+    const days = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "day", unitDisplay: "long" });
+    return days.format(Math.floor(whole / 86400));
+  }
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)}`;
   return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)}`;
 }
