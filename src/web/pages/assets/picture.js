@@ -39,7 +39,7 @@ class Session {
     this.drawing = Promise.resolve();
     this.stop = new AbortController();
     $("over").hidden = true;
-    $("label").textContent = `${label} · ${terms.purpose}`;
+    $("label").textContent = $("label").title = `${label} · ${terms.purpose}`;
     this.say_state("connecting");
     this.ticking = setInterval(() => this.tick(), 500);
     this.tick();
@@ -138,7 +138,7 @@ class Session {
     const silent = now - this.last;
     const { face, age_ms, link_ms, others } = this.state;
     $("age").textContent = age_ms === null ? "" : word("age", { time: seconds(age_ms + silent) });
-    $("others").textContent = others.length > 0 ? word("others", { names: others.join(", ") }) : "";
+    $("others").textContent = $("others").title = others.length > 0 ? word("others", { names: others.join(", ") }) : "";
     const quality = silent > SILENT || link_ms > 400 ? "link-slow" : link_ms > 150 ? "link-fair" : "link-good";
     const far = silent > SILENT ? Math.round(silent) : link_ms;
     $("link").textContent = far === null ? "" : word(quality, { time: `${far} ms` });
