@@ -247,8 +247,9 @@ fn engagement(planned: &Planned) {
     let (engagement, terms) = (&planned.engagement, &planned.engagement.terms);
     let minute = format_description!("[year]-[month]-[day] [hour]:[minute]");
     let window = |at: time::OffsetDateTime| at.format(minute).unwrap_or_default();
+    let capture = terms.capture.map_or_else(String::new, |class| format!(", capture class {}", class.name()));
     println!(
-        "{}  {:<9} {:<5} {} on {}  {} to {} UTC  {}",
+        "{}  {:<9} {:<5} {}{capture} on {}  {} to {} UTC  {}",
         engagement.id,
         format!("{:?}", planned.state).to_lowercase(),
         format!("{:?}", terms.operation).to_lowercase(),

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
+
 use super::chromium::{Chromium, Shown};
 use crate::clock::Clock;
-use anyhow::{Result, ensure};
 
 /// Looks at the pages as somebody who was told how to log in; each step is told when it holds.
 /// `folder`: the browser's, for as long as it looks.

@@ -14,6 +14,7 @@ mod faces;
 mod gauges;
 mod limits;
 pub mod listener;
+mod pace;
 mod presence;
 mod pressure;
 mod rate;

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use super::demand::{Demand, Preferences, hull};
 use super::encoder::{Encoder, put_size};
 use super::gauges::Gauges;
+use super::pace::Pace;
 use super::presence::{Presence, Signs};
 use super::pressure::Pressure;
 use super::seated::Held;
@@ -25,9 +26,8 @@ use crate::rfb::server::{UNTIL_LAST_RECT, put_end_of_continuous_updates, put_rec
 const NO_PROGRESS: Duration = Duration::from_secs(30);
 /// A place is still when it was not sent again for a whole window of this length: then it is repaired.
 const STILL: Duration = Duration::from_millis(200);
-/// Messages (and pieces of skipped ones) heard from one viewer in a time of [`PACE`]: thousands a second.
+/// Messages (and pieces of skipped ones) heard from one viewer in a while: thousands a second.
 const MESSAGES: u32 = 512;
-const PACE: Duration = Duration::from_millis(50);
 /// An orderly close takes no longer than this.
 const CLOSE: Duration = Duration::from_millis(500);
 /// Encoded bytes gathered before they go to the socket.
@@ -115,14 +115,9 @@ impl<S: AsyncRead> Reading<S> {
 
     async fn run(&mut self, demand: &Demand, presence: &Presence, metrics: &Metrics, clock: &Clock) -> Ending {
         let (mut messages, mut signs) = (ClientStream::default(), Signs::default());
-        let (mut window, mut heard) = (clock.now() + PACE, 0u32);
+        let mut pace = Pace::of(MESSAGES, clock);
         loop {
-            heard += 1;
-            if heard > MESSAGES {
-                // Whoever says more than a person can waits in its own socket: others have the core.
-                clock.sleep_until(window).await;
-                (window, heard) = (clock.now() + PACE, 0);
-            }
+            pace.next(clock).await;
             match messages.advance(self.buffer.unread()) {
                 Err(error) => return self.broken(error.code().dn),
                 Ok(Some((taken, message))) => {

@@ -9,16 +9,10 @@ use lucarne::rfb::encoding::number;
 
 use super::chromium::Chromium;
 use super::house::{House, demo_site};
+use super::links::house;
 use super::page::{Page, TAB, frame, origin};
 use super::pages::Agency;
 use super::script::Script;
-
-async fn house() -> (Script, House) {
-    let script = Script::start(3, number::RAW).await;
-    let house = House::open(&demo_site("a", script.address)).await;
-    house.show("a").await;
-    (script, house)
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_52_slow_and_endless_heads_and_bodies_are_ended() {
@@ -111,13 +105,15 @@ async fn rows_54_and_57_a_foreign_page_and_a_used_ticket_get_nothing() {
         assert!(answer.starts_with("HTTP/1.1 403"), "{foreign}: {answer}");
     }
     // By a name that is not ours, as somebody does who points his own at us.
-    for path in ["/", "/page.js", &path, "/acts/login"] {
+    for (method, path) in
+        [("GET", "/"), ("GET", path.as_str()), ("GET", "/again/0123abcd"), ("POST", "/acts/login"), ("POST", "/look")]
+    {
         let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: evil.example\r\nOrigin: https://evil.example\r\nUpgrade: websocket\r\nConnection: \
+            "{method} {path} HTTP/1.1\r\nHost: evil.example\r\nOrigin: https://evil.example\r\nUpgrade: websocket\r\nConnection: \
              Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         );
         let answer = Page::asks(&house, head.as_bytes()).await.head;
-        assert!(["/page.js", "/acts/login"].contains(&path) || answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
     }
     assert!(Page::upgrade(&house, &path, &own, "").await.head.starts_with("HTTP/1.1 401"));
     // In an address it is no ticket.

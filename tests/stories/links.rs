@@ -15,7 +15,7 @@ const TILES: u8 = 1;
 const STATE: u8 = 3;
 const OVER: u8 = 4;
 
-async fn house() -> (Script, House) {
+pub async fn house() -> (Script, House) {
     let script = Script::start(3, number::RAW).await;
     let house = House::open(&demo_site("a", script.address)).await;
     house.show("a").await;
@@ -24,6 +24,29 @@ async fn house() -> (Script, House) {
 
 fn count(house: &House, kind: &str) -> usize {
     house.entries().iter().filter(|entry| entry.kind() == kind).count()
+}
+
+/// Somebody looks; and what the tab was given to come again by.
+async fn looking(house: &House) -> (Page, String) {
+    let mut page = Page::enters(house, &house.ticket("a").await).await;
+    let own = page.own();
+    page.hears_of(TILES).await.unwrap();
+    (page, own)
+}
+
+/// Somebody looked, and the link is lost: the node sees it, and waits.
+async fn away(house: &House) -> String {
+    let (page, own) = looking(house).await;
+    page.falls_silent();
+    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    own
+}
+
+/// There is nothing to come back to, and that is said.
+async fn comes_too_late(house: &House, own: &str) {
+    let mut late = Page::comes_again(house, own).await;
+    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
+    assert_eq!(late.closed().await, Some(1000));
 }
 
 /// Paints what comes until it was told so often how the picture stands; gives how many messages of tiles there were.
@@ -75,12 +98,7 @@ async fn r12_a_browser_whose_network_fails_comes_back_to_the_same_session_by_its
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r44_a_page_that_comes_again_takes_its_session_over_and_the_gap_is_traced() {
     let (_script, house) = house().await;
-    let mut page = Page::enters(&house, &house.ticket("a").await).await;
-    let own = page.own();
-    page.hears_of(TILES).await.unwrap();
-    // The link is lost: the node sees it, and waits.
-    page.falls_silent();
-    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    let own = away(&house).await;
     let mut again = Page::comes_again(&house, &own).await;
     again.hears_of(TILES).await.unwrap();
     house.entry(|entry| entry.kind() == "view.resumed").await;
@@ -92,41 +110,30 @@ async fn r44_a_page_that_comes_again_takes_its_session_over_and_the_gap_is_trace
     // It says that it leaves: then there is nothing to come back to.
     third.says(&frame(2, &[6])).await;
     house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "viewer_left").await;
-    let mut late = Page::comes_again(&house, &own).await;
-    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
+    comes_too_late(&house, &own).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r44_a_page_that_does_not_come_again_in_time_has_lost_its_session() {
     let (_script, house) = house().await;
-    let mut page = Page::enters(&house, &house.ticket("a").await).await;
-    let own = page.own();
-    page.hears_of(TILES).await.unwrap();
-    page.falls_silent();
-    house.entry(|entry| entry.kind() == "view.interrupted").await;
-    house.clock.advance(Duration::from_secs(29));
+    let own = away(&house).await;
+    house.clock.advance(Duration::from_secs(28));
+    house.clock.sleep(Duration::from_millis(200)).await;
     assert_eq!(count(&house, "view.ended"), 0);
     house.clock.advance(Duration::from_secs(2));
     house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "connection_lost").await;
-    let mut late = Page::comes_again(&house, &own).await;
-    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
+    comes_too_late(&house, &own).await;
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r18_a_stop_ends_a_session_whose_page_is_away() {
     let (_script, house) = house().await;
-    let mut page = Page::enters(&house, &house.ticket("a").await).await;
-    let own = page.own();
-    page.hears_of(TILES).await.unwrap();
-    page.falls_silent();
-    house.entry(|entry| entry.kind() == "view.interrupted").await;
+    let own = away(&house).await;
     house.stop("a").await;
     house.entry(|entry| entry.kind() == "view.ended" && entry.text("cause") == "stopped").await;
-    let mut late = Page::comes_again(&house, &own).await;
-    assert_eq!(code(&late.hears_of(OVER).await.unwrap()), "not_resumed");
-    assert_eq!(late.closed().await, Some(1000));
+    comes_too_late(&house, &own).await;
     house.close().await;
 }
 
@@ -151,9 +158,7 @@ async fn r12_a_hidden_page_is_sent_no_pixels_until_it_is_seen_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r20_nobody_comes_to_anothers_session() {
     let (_script, house) = house().await;
-    let mut page = Page::enters(&house, &house.ticket("a").await).await;
-    let own = page.own();
-    page.hears_of(TILES).await.unwrap();
+    let (mut page, own) = looking(&house).await;
     let mut guess = Page::comes_again(&house, &"0".repeat(32)).await;
     house.entry(|entry| entry.kind() == "view.not_resumed" && entry.text("cause") == "not_resumed").await;
     assert_eq!(code(&guess.hears_of(OVER).await.unwrap()), "not_resumed");
@@ -177,9 +182,7 @@ async fn r20_nobody_comes_to_anothers_session() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r44_a_page_that_gives_a_link_up_has_not_left() {
     let (_script, house) = house().await;
-    let mut page = Page::enters(&house, &house.ticket("a").await).await;
-    let own = page.own();
-    page.hears_of(TILES).await.unwrap();
+    let (mut page, own) = looking(&house).await;
     page.says(&frame(8, &4000u16.to_be_bytes())).await;
     house.entry(|entry| entry.kind() == "view.interrupted").await;
     let mut again = Page::comes_again(&house, &own).await;

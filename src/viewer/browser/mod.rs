@@ -3,6 +3,7 @@
 
 mod heard;
 mod lobby;
+mod movement;
 mod reading;
 mod said;
 mod session;
@@ -26,6 +27,9 @@ use session::Session;
 /// As the trace names what came over a link and is no WebSocket.
 const WS: &str = "dn.ws";
 const WS_LENGTH: &str = "dn.ws_length";
+
+/// An orderly close takes no longer than this.
+const CLOSE: Duration = Duration::from_millis(500);
 
 /// Why nothing more is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +99,6 @@ async fn farewell(over: &Over<'_>, why: Close, says: &mut impl Says, clock: &Clo
     };
     let _ = clock.within(clock.now() + CLOSE, said).await;
 }
-
-/// An orderly close takes no longer than this.
-const CLOSE: Duration = Duration::from_millis(500);
 
 /// A page that was let in, to the end of its session. `secret`: by which the page finds it again in the lobby when its
 /// link was lost.

@@ -1,6 +1,6 @@
-//! What a page says, message by message, no faster than a person's machine has reason to.
+//! What a page says, message by message.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -10,11 +10,11 @@ use crate::clock::Clock;
 use crate::rfb::Where;
 use crate::viewer::Ending;
 use crate::viewer::gauges::Gauges;
+use crate::viewer::pace::Pace;
 use crate::viewer::presence::Presence;
 
-/// Messages heard from one page in a time of [`PACE`].
+/// Messages heard from one page in a while: a thousand a second.
 const MESSAGES: u32 = 64;
-const PACE: Duration = Duration::from_millis(50);
 
 /// What a page last said of itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,13 +37,9 @@ pub(super) struct Reading<H> {
 
 impl<H: Hears> Reading<H> {
     pub async fn run(&mut self, presence: &Presence, clock: &Clock) -> Ending {
-        let (mut window, mut heard) = (clock.now() + PACE, 0u32);
+        let mut pace = Pace::of(MESSAGES, clock);
         loop {
-            heard += 1;
-            if heard > MESSAGES {
-                clock.sleep_until(window).await;
-                (window, heard) = (clock.now() + PACE, 0);
-            }
+            pace.next(clock).await;
             let came = match self.hears.hear().await {
                 Ok(Some(came)) => came,
                 Ok(None) => return Ending::Left,

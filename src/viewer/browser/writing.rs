@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::movement::Movement;
 use super::reading::Asked;
 use super::said::{Over, STATE, State, Told, begin_tiles, json, size};
 use super::tiles::Tiles;
@@ -29,9 +30,6 @@ const STILL: Duration = Duration::from_millis(200);
 const CHUNK: usize = 32 << 10;
 /// Larger than RFB's: each tile costs a browser as much as its pixels do. A millisecond or two of work all the same.
 const PIECE: (u16, u16) = (512, 256);
-/// A change of more than this part of the screen, so soon after another, is movement.
-const LARGE: u64 = 8;
-const SOON: Duration = Duration::from_millis(300);
 /// After so many updates of what moves, what is still and lossy has its turn.
 const PATIENCE: u32 = 8;
 /// Pieces repaired in one update.
@@ -59,8 +57,7 @@ pub(super) struct Writing<'a, S> {
     pub rects: u64,
     unrepaired: u32,
     window: Instant,
-    /// When a large part of the screen changed last.
-    large: Option<Instant>,
+    movement: Movement,
     told: Option<(State, Instant)>,
     /// When the last probe went, and how long the last that came back took.
     probed: Option<Instant>,
@@ -84,7 +81,7 @@ impl<'a, S: Says> Writing<'a, S> {
             rects: 0,
             unrepaired: 0,
             window: now,
-            large: None,
+            movement: Movement::default(),
             told: None,
             probed: None,
             round_trip: None,
@@ -185,16 +182,17 @@ impl<'a, S: Says> Writing<'a, S> {
         let others = others.map(|watcher| watcher.name.clone()).collect();
         let state = State { face, real_data: saying.real_data, locks_soon: saying.locks_soon, others };
         let now = clock.now();
+        // First: an update may have been longer on its way than the echo.
+        if let (Some(probed), Some(echoed)) = (self.probed, self.asked.borrow().echoed)
+            && echoed >= probed
+        {
+            (self.probed, self.round_trip) = (None, Some(echoed - probed));
+        }
         if self.probed.is_some_and(|probed| now >= probed + NO_ECHO) {
             return Err(Ending::Lost);
         }
         if self.told.as_ref().is_some_and(|(before, at)| *before == state && now < *at + TOLD) {
             return Ok(());
-        }
-        if let (Some(probed), Some(echoed)) = (self.probed, self.asked.borrow().echoed)
-            && echoed >= probed
-        {
-            (self.probed, self.round_trip) = (None, Some(echoed - probed));
         }
         let milliseconds = |time: Duration| time.as_millis() as u64;
         // An echo that does not come says it too.
@@ -257,9 +255,7 @@ impl<'a, S: Says> Writing<'a, S> {
     /// Text is exact at once, unless it moves, or the line is slow.
     fn loss(&mut self, pieces: &[Rect], now: Instant) -> Loss {
         let changed: u64 = pieces.iter().map(|piece| piece.area()).sum();
-        let is_large = changed > self.view.size.rect().area() / LARGE;
-        let moves = is_large && self.large.is_some_and(|before| now < before + SOON);
-        self.large = if is_large { Some(now) } else { self.large };
+        let moves = self.movement.changed(changed, self.view.size.rect().area(), now);
         match (moves, self.pressure.is_slow(now)) {
             (true, _) => Loss::OfEverything(QUALITY),
             (false, true) => Loss::WhereItSaves(QUALITY),
